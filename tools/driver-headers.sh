@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Print the folder that holds DPDK's driver headers (ethdev_driver.h, bus_vdev_driver.h ...).
+#
+# Usage: driver-headers.sh CACHE_DIR
+#
+# Installed headers win. Debian's libdpdk-dev ships none, so they are then taken from the
+# distribution's source package of exactly the installed version: downloaded by apt, which checks
+# the signature and the checksums, and unpacked (headers only) into CACHE_DIR. A filled cache is
+# used without touching the network.
+set -eu
+
+cache=${1:?usage: driver-headers.sh CACHE_DIR}
+headers='ethdev_driver.h ethdev_vdev.h ethdev_pci.h dev_driver.h bus_driver.h bus_vdev_driver.h'
+
+die() { echo "driver-headers: $*" >&2; exit 1; }
+
+incdir=$(pkg-config --variable=includedir libdpdk) || die 'libdpdk not found; install libdpdk-dev'
+if [ -e "$incdir/ethdev_driver.h" ] && [ -e "$incdir/bus_vdev_driver.h" ]; then
+	echo "$incdir"
+	exit 0
+fi
+
+version=$(dpkg-query -W -f '${source:Version}' libdpdk-dev 2>/dev/null) ||
+	die "no driver headers in $incdir and libdpdk-dev is not a Debian package;" \
+		'build DPDK with -Denable_driver_sdk=true'
+out=$cache/dpdk-driver-headers-$version
+if [ -e "$out/.complete" ]; then
+	echo "$out"
+	exit 0
+fi
+
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+out=$cache/dpdk-driver-headers-$version
+work=$(mktemp -d "$cache/headers.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/lists/partial" "$work/parts"
+
+# A private apt configuration: the machine's own sources, asked for source packages.
+for f in /etc/apt/sources.list.d/*.sources; do
+	[ -e "$f" ] || continue
+	grep -q 'Components:.*main' "$f" &&
+		sed 's/^Types:.*/Types: deb-src/' "$f" > "$work/parts/$(basename "$f")"
+done
+for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+	[ -e "$f" ] || continue
+	grep -E '^deb[[:space:]].*[[:space:]]main([[:space:]]|$)' "$f" |
+		sed 's/^deb[[:space:]]/deb-src /' >> "$work/parts/all.list"
+done
+set -- -q -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$work/parts" \
+	-o "Dir::State::lists=$work/lists" -o APT::Sandbox::User=root
+
+(cd "$work" && apt-get "$@" update && apt-get "$@" source --download-only "dpdk=$version") >&2 ||
+	die "cannot fetch the source package dpdk=$version; is the package archive reachable?"
+
+mkdir "$work/out"
+for h in $headers; do
+	member=$(tar -tf "$work"/dpdk_*.orig.tar.* | grep "/\(lib\|drivers\)/.*/$h\$") ||
+		die "$h is not in the source package dpdk=$version"
+	tar -xf "$work"/dpdk_*.orig.tar.* -O "$member" > "$work/out/$h"
+done
+touch "$work/out/.complete"
+rm -rf "$out"
+mv "$work/out" "$out"
+echo "$out"
