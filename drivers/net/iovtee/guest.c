@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <rte_alarm.h>
+#include <rte_bus.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_memory.h>
+#include <rte_vhost.h>
+
+#include "control.h"
+#include "guest.h"
+#include "log.h"
+
+/* One region: librte_vhost's view of it, and ours. */
+struct region {
+	uint8_t *addr; /* of our mapping, from offset 0 of the file */
+	size_t len; /* of our mapping, whole pages */
+	const uint8_t *vhost_addr; /* the region's first byte for librte_vhost */
+	uint8_t *va; /* the same for us */
+	uint64_t gpa;
+	uint64_t size;
+	size_t page;
+	uint64_t *iovas; /* one for each page of the mapping */
+	unsigned int nr_pages;
+	unsigned int nr_dma; /* pages mapped for the device so far */
+	bool registered; /* with EAL */
+};
+
+struct guest {
+	TAILQ_ENTRY(guest) next;
+	struct iovt_guest_mem *mem;
+	struct rte_device *dma;
+	bool dma_ok;
+	unsigned int nr;
+	struct region region[IOVT_MEM_REGIONS_MAX];
+};
+
+static TAILQ_HEAD(, guest) guests = TAILQ_HEAD_INITIALIZER(guests);
+
+/* Pages of the mapping that follow each other for the device, from page i on. */
+static unsigned int
+contiguous_pages(const struct region *r, unsigned int i)
+{
+	unsigned int n = 1;
+
+	while (i + n < r->nr_pages && r->iovas[i + n] == r->iovas[i] + n * r->page)
+		n++;
+	return n;
+}
+
+static void
+region_dma_unmap(struct region *r, struct rte_device *dma)
+{
+	for (unsigned int i = 0, n; i < r->nr_dma; i += n) {
+		n = RTE_MIN(contiguous_pages(r, i), r->nr_dma - i);
+		rte_dev_dma_unmap(dma, r->addr + i * r->page, r->iovas[i], n * r->page);
+	}
+	r->nr_dma = 0;
+}
+
+/* 0: mapped, or the device needs no mapping (it is the CPU, or it has no IOMMU before it). */
+static int
+region_dma_map(struct region *r, struct rte_device *dma)
+{
+	for (unsigned int i = 0, n; i < r->nr_pages; i += n) {
+		n = contiguous_pages(r, i);
+		if (r->iovas[i] == RTE_BAD_IOVA)
+			return -EFAULT;
+		if (rte_dev_dma_map(dma, r->addr + i * r->page, r->iovas[i], n * r->page) < 0)
+			return rte_errno == ENOTSUP ? 0 : -rte_errno;
+		r->nr_dma = i + n;
+	}
+	return 0;
+}
+
+static void
+region_unmap(struct region *r)
+{
+	if (r->registered)
+		rte_extmem_unregister(r->addr, r->len);
+	free(r->iovas);
+	if (r->addr != NULL)
+		munmap(r->addr, r->len);
+}
+
+/* Where the device finds each page. Physical addresses are stable for hugepages only. */
+static int
+region_find_iovas(struct region *r)
+{
+	bool physical = rte_eal_iova_mode() == RTE_IOVA_PA;
+
+	r->nr_pages = r->len / r->page;
+	r->iovas = calloc(r->nr_pages, sizeof(*r->iovas));
+	if (r->iovas == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < r->nr_pages; i++) {
+		uint8_t *page = r->addr + i * r->page;
+
+		if (!physical)
+			r->iovas[i] = (uintptr_t)page;
+		else if (r->page > (size_t)sysconf(_SC_PAGESIZE))
+			r->iovas[i] = rte_mem_virt2phy(page);
+		else
+			r->iovas[i] = RTE_BAD_IOVA;
+	}
+	return 0;
+}
+
+static int
+region_map(struct region *r, const struct rte_vhost_mem_region *v)
+{
+	bool physical = rte_eal_iova_mode() == RTE_IOVA_PA;
+	uint64_t offset = v->host_user_addr - (uintptr_t)v->mmap_addr;
+	struct statfs fs;
+	struct stat st;
+
+	/* A file shorter than the region would kill the switch at the first access (SIGBUS). */
+	if (fstatfs(v->fd, &fs) < 0 || fstat(v->fd, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size < offset + v->size)
+		return -EINVAL;
+	r->page = fs.f_bsize;
+	r->len = RTE_ALIGN_CEIL(offset + v->size, r->page);
+	r->addr = mmap(NULL, r->len, PROT_READ | PROT_WRITE,
+			MAP_SHARED | (physical ? MAP_POPULATE : 0), v->fd, 0);
+	if (r->addr == MAP_FAILED) {
+		r->addr = NULL;
+		return -errno;
+	}
+	r->va = r->addr + offset;
+	r->vhost_addr = (const uint8_t *)(uintptr_t)v->host_user_addr;
+	r->gpa = v->guest_phys_addr;
+	r->size = v->size;
+	return region_find_iovas(r);
+}
+
+/* Known to EAL, so that drivers which look addresses up there find it. */
+static void
+region_register(struct region *r)
+{
+	if (rte_extmem_register(r->addr, r->len, r->iovas, r->nr_pages, r->page) == 0)
+		r->registered = true;
+	else
+		IOVTEE_LOG(WARNING, "cannot register %zu bytes of guest memory with EAL: %s", r->len,
+				rte_strerror(rte_errno));
+}
+
+static void
+guest_dma_map(struct guest *g)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < g->nr && ret == 0; i++)
+		ret = region_dma_map(&g->region[i], g->dma);
+	g->dma_ok = ret == 0;
+	if (ret == 0)
+		return;
+	IOVTEE_LOG(ERR, "device %s cannot reach guest memory: %s%s", rte_dev_name(g->dma),
+			strerror(-ret),
+			ret == -EFAULT ? "; back it with hugepages, or use --iova-mode=va" : "");
+	for (unsigned int i = 0; i < g->nr; i++)
+		region_dma_unmap(&g->region[i], g->dma);
+}
+
+static void
+guest_free(void *arg)
+{
+	struct guest *g = arg;
+
+	control_lock();
+	TAILQ_REMOVE(&guests, g, next);
+	for (unsigned int i = 0; i < g->nr; i++) {
+		if (g->dma != NULL)
+			region_dma_unmap(&g->region[i], g->dma);
+		region_unmap(&g->region[i]);
+	}
+	control_unlock();
+	free(g);
+}
+
+/* The last buffer is back, on whatever lcore: unmapping is work for another thread. */
+static void
+guest_release(void *arg)
+{
+	if (rte_eal_alarm_set(1, guest_free, arg) != 0)
+		IOVTEE_LOG(ERR, "cannot schedule the unmapping of guest memory; it stays mapped");
+}
+
+static int
+make_snapshot(struct guest *g)
+{
+	struct iovt_mem_region regions[IOVT_MEM_REGIONS_MAX];
+
+	for (unsigned int i = 0; i < g->nr; i++) {
+		const struct region *r = &g->region[i];
+		bool linear = contiguous_pages(r, 0) == r->nr_pages;
+
+		regions[i] = (struct iovt_mem_region){
+			.gpa = r->gpa,
+			.size = r->size,
+			.va = r->va,
+			.iova = r->iovas[0] + (r->va - r->addr),
+			.iova_pages = linear ? NULL : r->iovas + (r->va - r->addr) / r->page,
+			.page_shift = __builtin_ctzll(r->page),
+		};
+	}
+	return iovt_guest_mem_create(regions, g->nr, guest_release, g, &g->mem);
+}
+
+struct guest *
+guest_create(int vid, struct rte_device *dma)
+{
+	struct rte_vhost_memory *table = NULL;
+	struct guest *g = calloc(1, sizeof(*g));
+	int ret = -ENOMEM;
+
+	if (g == NULL || rte_vhost_get_mem_table(vid, &table) < 0)
+		goto fail;
+	ret = -EINVAL;
+	if (table->nregions > IOVT_MEM_REGIONS_MAX)
+		goto fail;
+	for (g->nr = 0; g->nr < table->nregions; g->nr++) {
+		ret = region_map(&g->region[g->nr], &table->regions[g->nr]);
+		if (ret < 0) {
+			region_unmap(&g->region[g->nr]);
+			goto fail;
+		}
+	}
+	ret = make_snapshot(g);
+	if (ret < 0)
+		goto fail;
+	TAILQ_INSERT_TAIL(&guests, g, next);
+	for (unsigned int i = 0; i < g->nr; i++)
+		region_register(&g->region[i]);
+	g->dma = dma;
+	if (dma != NULL)
+		guest_dma_map(g);
+	free(table);
+	return g;
+
+fail:
+	IOVTEE_LOG(ERR, "cannot map the memory of vhost device %d: %s", vid, strerror(-ret));
+	for (unsigned int i = 0; g != NULL && i < g->nr; i++)
+		region_unmap(&g->region[i]);
+	free(table);
+	free(g);
+	return NULL;
+}
+
+void
+guest_put(struct guest *g)
+{
+	iovt_guest_mem_unref(g->mem);
+}
+
+struct iovt_guest_mem *
+guest_mem(struct guest *g)
+{
+	return g->mem;
+}
+
+bool
+guest_dma_ok(const struct guest *g)
+{
+	return g->dma_ok;
+}
+
+void *
+guest_translate(const struct guest *g, const void *p, size_t len)
+{
+	for (unsigned int i = 0; i < g->nr; i++) {
+		const struct region *r = &g->region[i];
+		uint64_t off = (uintptr_t)p - (uintptr_t)r->vhost_addr;
+
+		if (off < r->size && len <= r->size - off)
+			return r->va + off;
+	}
+	return NULL;
+}
+
+void
+guest_forget_device(const struct rte_device *dma)
+{
+	struct guest *g;
+
+	TAILQ_FOREACH(g, &guests, next) {
+		if (g->dma != dma)
+			continue;
+		for (unsigned int i = 0; i < g->nr; i++)
+			region_dma_unmap(&g->region[i], g->dma);
+		g->dma = NULL;
+		g->dma_ok = false;
+	}
+}

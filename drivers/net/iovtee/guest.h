@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A guest's memory, mapped by us.
+ *
+ * librte_vhost unmaps guest memory on SET_MEM_TABLE and disconnect while buffers may still point into it,
+ * so this is a mapping of our own, made known to EAL and to the uplink's DMA, which lives until the last
+ * buffer is back. All functions with the control lock held, unless they say otherwise.
+ */
+#ifndef IOVTEE_GUEST_H
+#define IOVTEE_GUEST_H
+
+#include <rte_dev.h>
+
+#include "guest_mem.h"
+
+struct guest;
+
+/**
+ * Map the memory that vhost device vid has now.
+ *
+ * @param dma the device that shall reach it, NULL: none.
+ * @return the guest, or NULL (logged).
+ */
+struct guest *guest_create(int vid, struct rte_device *dma);
+
+/** Let go: unmapped when the last queue that uses it has let go too. */
+void guest_put(struct guest *g);
+
+/** The snapshot for the engine. */
+struct iovt_guest_mem *guest_mem(struct guest *g);
+
+/** Can the device given to guest_create reach the memory? */
+bool guest_dma_ok(const struct guest *g);
+
+/** Our address for librte_vhost's address p of len bytes, NULL if it is not in the guest's memory. */
+void *guest_translate(const struct guest *g, const void *p, size_t len);
+
+/** The device goes away: take every mapping off it now. */
+void guest_forget_device(const struct rte_device *dma);
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_alarm.h>
+#include <rte_ethdev.h>
+
+#include "control.h"
+#include "log.h"
+#include "steer.h"
+#include "uplink.h"
+#include "vhost.h"
+
+/*
+ * Buffers that may be inside the switch while the NIC refills: two bursts. The NIC's ring is made that
+ * much shorter than the guest's share, or a refill would run dry and post host buffers.
+ */
+#define IN_SWITCH 64
+
+/*
+ * Many drivers enable their queue first and fill it afterwards. Until then the NIC holds host buffers; so
+ * a queue is looked at again, so often (microseconds, times).
+ */
+#define TOP_UP_PERIOD 5000
+#define TOP_UP_MAX    2000
+
+/* What an unmapped queue keeps when its driver cannot do with less. */
+#define DESC_MIN 32
+
+static const char *const reason_text[] = {
+	[MAP_ON] = "on",
+	[MAP_PLAIN] = "off: the port has no uplink=; packets are copied",
+	[MAP_NO_GUEST] = "off: no guest is connected, or its queue is not running",
+	[MAP_UPLINK_DOWN] = "off: the uplink or its queue is not started",
+	[MAP_UPLINK_GONE] = "off: the uplink was removed",
+	[MAP_NO_MAC] = "off: trust=0 needs mac=, or set trust=1",
+	[MAP_SHARED_QUEUE] = "off: other traffic reaches this uplink queue too; with trust=0 use a queue "
+			     "other than 0 of an uplink with several, or set trust=1",
+	[MAP_NO_STEERING] = "off: the NIC cannot steer the guest's address into the queue (rte_flow); "
+			    "set trust=1 if the guest may see the queue's traffic",
+	[MAP_MISSTEERED] = "off: frames for others arrived in the guest's queue, so the NIC does not "
+			   "honour its steering rule; set trust=1 if the guest may see them",
+	[MAP_BUFFERS] = "off: the guest's buffers are too small or not contiguous; packets are copied",
+	[MAP_DMA] = "off: the NIC cannot reach the guest's memory; back it with hugepages, or use "
+		    "--iova-mode=va",
+	[MAP_QUEUE] = "off: the uplink's queue could not be set up again; see the log",
+	[MAP_RING] = "off: the guest broke its receive ring",
+};
+
+const char *
+mapping_reason_text(enum map_reason reason)
+{
+	return reason_text[reason];
+}
+
+enum map_reason
+mapping_reason(const struct vhost_txq *q)
+{
+	if (q->map.reason != MAP_ON)
+		return q->map.reason;
+	if (q->rxq != NULL && q->rxq->state == IOVT_RXQ_BROKEN)
+		return MAP_RING;
+	return vhost_buffers_bindable(q) ? MAP_ON : MAP_BUFFERS;
+}
+
+/* ---- claims ---- */
+
+int
+mapping_claim(struct vhost_port *p)
+{
+	struct uplink *up = p->uplink;
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(up->phys_port, &info) != 0)
+		return -ENODEV;
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		unsigned int uq = p->conf.rxq + i;
+
+		if (uq >= info.max_rx_queues || uq >= UPLINK_QUEUES_MAX) {
+			IOVTEE_LOG(ERR, "%s: rxq=%u is out of range: uplink %s has %u Rx queues",
+					p->data->name, uq, p->conf.uplink, info.max_rx_queues);
+			return -ERANGE;
+		}
+		if (up->claim[uq] != NULL) {
+			IOVTEE_LOG(ERR, "%s: rxq=%u of uplink %s is already mapped by %s; choose another",
+					p->data->name, uq, p->conf.uplink,
+					up->claim[uq]->port->data->name);
+			return -EBUSY;
+		}
+	}
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		struct uplink_rxq *uq = up->rxq[p->conf.rxq + i];
+
+		up->claim[p->conf.rxq + i] = &p->txq[i];
+		p->txq[i].map.reason = MAP_NO_GUEST;
+		if (uq != NULL)
+			uplink_rxq_use_tee(uq);
+	}
+	return 0;
+}
+
+static struct uplink_rxq *
+claimed_queue(const struct vhost_txq *q)
+{
+	const struct vhost_port *p = q->port;
+
+	return p->uplink != NULL ? p->uplink->rxq[p->conf.rxq + q->queue] : NULL;
+}
+
+static void
+forget_tee(struct vhost_txq *q)
+{
+	iovt_lock_take(&q->gate);
+	q->tee = NULL;
+	q->tee_mp = NULL;
+	iovt_lock_release(&q->gate);
+}
+
+void
+mapping_unclaim(struct vhost_port *p)
+{
+	struct uplink *up = p->uplink;
+
+	if (up == NULL)
+		return;
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		struct uplink_rxq *uq = claimed_queue(&p->txq[i]);
+
+		if (up->claim[p->conf.rxq + i] != &p->txq[i])
+			continue;
+		steer_remove(up, &p->txq[i]);
+		up->claim[p->conf.rxq + i] = NULL;
+		if (uq != NULL)
+			uplink_rxq_use_app_pool(uq);
+		forget_tee(&p->txq[i]);
+	}
+	p->uplink = NULL;
+}
+
+struct rte_device *
+mapping_dma_device(const struct vhost_port *p)
+{
+	struct rte_eth_dev_info info;
+
+	if (p->uplink == NULL || rte_eth_dev_info_get(p->uplink->phys_port, &info) != 0)
+		return NULL;
+	return info.device;
+}
+
+/*
+ * A NIC driver tells its NIC the size of the pool's data rooms, and the NIC writes no more than that.
+ */
+uint32_t
+mapping_nic_max(const struct vhost_txq *q)
+{
+	const struct uplink_rxq *uq = claimed_queue(q);
+
+	if (uq == NULL || uq->app_pool == NULL)
+		return 0;
+	return rte_pktmbuf_data_room_size(uq->app_pool) - RTE_PKTMBUF_HEADROOM;
+}
+
+/* ---- on and off ---- */
+
+/* Ring size that the guest's buffers can keep filled, in the steps that the driver takes. */
+static uint16_t
+ring_size(const struct uplink_rxq *uq, uint16_t lend_max)
+{
+	struct rte_eth_dev_info info;
+	uint16_t desc = lend_max >= 2 * IN_SWITCH ? lend_max - IN_SWITCH : lend_max / 2;
+	uint16_t align, min;
+
+	if (rte_eth_dev_info_get(uq->phys_port, &info) != 0)
+		return uq->desc;
+	align = RTE_MAX(info.rx_desc_lim.nb_align, 1);
+	min = RTE_MAX(info.rx_desc_lim.nb_min, DESC_MIN);
+	desc = RTE_MIN(desc, uq->app_desc);
+	desc -= desc % align;
+	return RTE_MAX(desc, min);
+}
+
+static enum map_reason
+check_ready(struct vhost_txq *q, const struct uplink_rxq *uq)
+{
+	const struct vhost_port *p = q->port;
+
+	if (p->conf.uplink[0] == '\0')
+		return MAP_PLAIN;
+	if (p->uplink == NULL)
+		return MAP_UPLINK_GONE;
+	if (q->map.missteered)
+		return MAP_MISSTEERED;
+	if (uq == NULL || !p->uplink->started)
+		return MAP_UPLINK_DOWN;
+	if (uq->tee == NULL)
+		return MAP_QUEUE;
+	if (!guest_dma_ok(p->guest))
+		return MAP_DMA;
+	return p->conf.trust ? MAP_ON : steer_install(p->uplink, q);
+}
+
+/* From here on the NIC writes into the guest's memory. */
+static int
+lend(struct vhost_txq *q, struct uplink_rxq *uq)
+{
+	const struct vhost_conf *conf = &q->port->conf;
+	bool any_unicast = !conf->has_mac;
+	int ret;
+
+	uplink_rxq_gate(uq);
+	uq->tee->trust = conf->trust;
+	uq->tee->starve_nic = conf->starve_nic;
+	uq->tee->rxq = q->rxq;
+	uq->hdr_len = q->rxq->hdr_len;
+	uq->steer = (struct uplink_steer){
+		.mac = conf->mac,
+		.any_unicast = any_unicast,
+		.exclusive = !conf->trust,
+	};
+	uq->missteered = false;
+	uq->mapped = q;
+	uq->burst = uplink_rx_mapped_fn(conf->strict_headroom, any_unicast);
+	ret = uplink_rxq_flush(uq, ring_size(uq, q->rxq->lend_max));
+	uplink_rxq_ungate(uq);
+	return ret;
+}
+
+/* Flushing loses frames that the NIC has received and the switch has not taken yet. */
+static bool
+is_idle(const struct uplink_rxq *uq)
+{
+	int n = rte_eth_rx_queue_count(uq->phys_port, uq->queue);
+
+	return n == 0 || n == -ENOTSUP;
+}
+
+/* The guest has filled its ring now: post those buffers, while nothing is lost by that. */
+static void
+top_up(void *arg)
+{
+	struct vhost_txq *q = arg;
+	struct uplink_rxq *uq;
+	unsigned int lent, wanted;
+
+	control_lock();
+	uq = q->map.uq;
+	if (uq == NULL || q->rxq == NULL)
+		goto out;
+	lent = q->rxq->nr_lent;
+	wanted = RTE_MIN(uq->desc, q->rxq->lend_max);
+	if (lent >= wanted)
+		goto out;
+	uplink_rxq_gate(uq);
+	if (lent + iovt_rxq_available(q->rxq) >= wanted && is_idle(uq)) {
+		if (uplink_rxq_flush(uq, uq->desc) < 0)
+			IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
+					uq->uplink->data->name, uq->queue);
+		IOVTEE_LOG(DEBUG, "%s q%u: %u buffers posted", q->port->data->name, q->queue,
+				q->rxq->nr_lent);
+	} else if (++q->map.top_ups < TOP_UP_MAX) {
+		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
+	}
+	uplink_rxq_ungate(uq);
+out:
+	control_unlock();
+}
+
+void
+mapping_on(struct vhost_txq *q)
+{
+	struct uplink_rxq *uq = claimed_queue(q);
+	const char *name = q->port->data->name;
+
+	q->map.reason = check_ready(q, uq);
+	if (q->map.reason == MAP_ON) {
+		q->tee = uq->tee;
+		q->tee_mp = uq->tee_pool;
+		q->map.uq = uq;
+		if (lend(q, uq) < 0) {
+			mapping_off(q);
+			q->map.reason = MAP_QUEUE;
+		}
+	}
+	if (q->map.reason == MAP_ON) {
+		q->map.top_ups = 0;
+		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
+		IOVTEE_LOG(INFO,
+				"%s q%u: zero-copy receive on: %s Rx queue %u, NIC ring of %u, guest's "
+				"ring of %u",
+				name, q->queue, q->port->conf.uplink, uq->queue, uq->desc,
+				q->rxq->vr.size);
+	}
+	if (q->map.reason != MAP_ON)
+		IOVTEE_LOG(INFO, "%s q%u: zero-copy receive %s", name, q->queue,
+				mapping_reason_text(q->map.reason));
+}
+
+/* q->rxq may be gone from q already: it is closed then, and lends nothing more. */
+void
+mapping_off(struct vhost_txq *q)
+{
+	struct uplink_rxq *uq = q->map.uq;
+
+	if (q->map.reason == MAP_ON)
+		q->map.reason = MAP_NO_GUEST;
+	if (uq == NULL)
+		return;
+	q->map.uq = NULL;
+	uplink_rxq_gate(uq);
+	uq->tee->rxq = NULL;
+	/* The tee pool stays, and with it the burst function: it hands out host buffers now. */
+	if (uq->uplink->started && uplink_rxq_flush(uq, uq->desc) < 0)
+		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
+				uq->uplink->data->name, uq->queue);
+	uplink_rxq_ungate(uq);
+}
+
+/* ---- the uplink's life ---- */
+
+void
+mapping_uplink_started(struct uplink *up)
+{
+	steer_keep_exclusive(up);
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		struct vhost_txq *q = up->claim[i];
+
+		if (q == NULL || q->rxq == NULL || q->map.uq != NULL)
+			continue;
+		iovt_lock_take(&q->gate);
+		mapping_on(q);
+		iovt_lock_release(&q->gate);
+	}
+}
+
+void
+mapping_uplink_stopping(struct uplink *up)
+{
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		struct vhost_txq *q = up->claim[i];
+
+		if (q == NULL)
+			continue;
+		mapping_off(q);
+		steer_remove(up, q);
+		q->map.reason = MAP_UPLINK_DOWN;
+	}
+}
+
+void
+mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq)
+{
+	if (q->map.uq == uq)
+		mapping_off(q);
+	forget_tee(q);
+}
+
+void
+mapping_uplink_gone(struct uplink *up)
+{
+	struct rte_eth_dev_info info;
+
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		struct vhost_txq *q = up->claim[i];
+
+		if (q == NULL)
+			continue;
+		forget_tee(q);
+		q->map.reason = MAP_UPLINK_GONE;
+		q->port->uplink = NULL;
+		up->claim[i] = NULL;
+	}
+	if (rte_eth_dev_info_get(up->phys_port, &info) == 0)
+		guest_forget_device(info.device);
+}
+
+/* ---- steering that fails ---- */
+
+static void
+unmap_missteered(void *arg)
+{
+	struct vhost_txq *q = arg;
+
+	control_lock();
+	q->map.missteered = true;
+	mapping_off(q);
+	q->map.reason = MAP_MISSTEERED;
+	IOVTEE_LOG(ERR, "%s q%u: zero-copy receive %s", q->port->data->name, q->queue,
+			mapping_reason_text(MAP_MISSTEERED));
+	control_unlock();
+}
+
+void
+mapping_report_missteered(struct uplink_rxq *uq)
+{
+	if (uq->mapped != NULL)
+		rte_eal_alarm_set(1, unmap_missteered, uq->mapped);
+}
+
+void
+mapping_cancel_deferred(struct vhost_port *p)
+{
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		rte_eal_alarm_cancel(unmap_missteered, &p->txq[i]);
+		rte_eal_alarm_cancel(top_up, &p->txq[i]);
+	}
+}

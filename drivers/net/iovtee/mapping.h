@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Software physical/virtual Rx queue mapping (IEEE TNSM 18(1), 2021): which uplink Rx queue belongs to
+ * which guest queue, whether zero-copy is on there, and if not, why.
+ *
+ * A claim is made when the guest's port is created, and lasts as long as both ports. The mapping is on
+ * while guest and uplink both run. All with the control lock held, unless noted.
+ */
+#ifndef IOVTEE_MAPPING_H
+#define IOVTEE_MAPPING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_device;
+struct rte_flow;
+struct uplink;
+struct uplink_rxq;
+struct vhost_port;
+struct vhost_txq;
+
+/* Why zero-copy is not on. Numbers are stable: xstat map_reason. */
+enum map_reason {
+	MAP_ON = 0,
+	MAP_PLAIN = 1,
+	MAP_NO_GUEST = 2,
+	MAP_UPLINK_DOWN = 3,
+	MAP_UPLINK_GONE = 4,
+	MAP_NO_MAC = 5,
+	MAP_SHARED_QUEUE = 6,
+	MAP_NO_STEERING = 7,
+	MAP_MISSTEERED = 8,
+	MAP_BUFFERS = 9,
+	MAP_DMA = 10,
+	MAP_QUEUE = 11,
+	MAP_RING = 12,
+};
+
+struct mapping {
+	enum map_reason reason;
+	struct uplink_rxq *uq; /* NULL while off */
+	struct rte_flow *steer; /* trust=0: what sends this guest's frames to the queue */
+	bool parked; /* the rule is out while the port restarts */
+	unsigned int top_ups; /* how often a late guest was looked at, see mapping.c */
+	bool missteered; /* seen to fail: off until the port is created anew */
+};
+
+/** The reason as a sentence for people. Any thread. */
+const char *mapping_reason_text(enum map_reason reason);
+
+/** The reason now, including what only shows under traffic. Any thread. */
+enum map_reason mapping_reason(const struct vhost_txq *q);
+
+/**
+ * Claim the uplink queues of a port.
+ * @return 0; -ERANGE, -EBUSY: logged.
+ */
+int mapping_claim(struct vhost_port *p);
+void mapping_unclaim(struct vhost_port *p);
+
+/** Largest number of bytes that the uplink's NIC may write for one frame; 0 for a plain port. */
+uint32_t mapping_nic_max(const struct vhost_txq *q);
+
+/** The device that must reach the guest's memory, NULL for a plain port. */
+struct rte_device *mapping_dma_device(const struct vhost_port *p);
+
+/** Lend the guest queue's buffers to the NIC. q->rxq is new and not yet in use. */
+void mapping_on(struct vhost_txq *q);
+
+/** Stop that, and take every buffer back from the NIC. */
+void mapping_off(struct vhost_txq *q);
+
+/** The uplink's physical port has started / is about to stop / is about to go away. */
+void mapping_uplink_started(struct uplink *up);
+void mapping_uplink_stopping(struct uplink *up);
+void mapping_uplink_gone(struct uplink *up);
+
+/** An uplink queue is about to be freed. */
+void mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq);
+
+/** From the data path: a frame in an exclusive queue was not for its guest. Any lcore. */
+void mapping_report_missteered(struct uplink_rxq *uq);
+
+/** No deferred work on the port's queues is under way any more. Not under the control lock. */
+void mapping_cancel_deferred(struct vhost_port *p);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making a tee pool that looks like the application's own pool. */
+#include <string.h>
+
+#include <rte_errno.h>
+
+#include "log.h"
+#include "tee_pool.h"
+
+/* How one object of the application's pool looks, to be repeated in every object of ours. */
+struct pattern {
+	struct tee_pool *tee;
+	const struct rte_mbuf *like;
+	uint16_t app_priv; /* bytes of private area that the application knows of */
+	uint16_t priv; /* with ours behind them */
+	uint16_t data_room;
+};
+
+/* The last clone of a bound mbuf is gone, after the mbuf itself was freed: now free that. */
+static void
+free_pinned(void *addr, void *opaque)
+{
+	struct rte_mbuf *m = opaque;
+
+	rte_mbuf_ext_refcnt_set(m->shinfo, 1);
+	m->next = NULL;
+	m->nb_segs = 1;
+	rte_mbuf_raw_free(m);
+}
+
+const struct rte_mbuf *
+tee_root(const struct rte_mbuf *seg)
+{
+	if (!RTE_MBUF_HAS_EXTBUF(seg) || seg->shinfo->free_cb != free_pinned)
+		return NULL;
+	return seg->shinfo->fcb_opaque;
+}
+
+bool
+tee_may_leave(const struct rte_mbuf *m)
+{
+	for (; m != NULL; m = m->next) {
+		const struct rte_mbuf *root = tee_root(m);
+
+		if (root != NULL && !((struct tee_pool *)root->pool->pool_data)->trust)
+			return false;
+	}
+	return true;
+}
+
+static void
+init_obj(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
+{
+	const struct pattern *p = arg;
+	struct rte_mbuf *m = obj;
+	struct tee_rec *rec = tee_rec(p->tee, m);
+
+	memset(m, 0, sizeof(*m) + p->priv);
+	memcpy(m + 1, p->like + 1, p->app_priv);
+	m->priv_size = p->priv;
+	m->pool = mp;
+	m->nb_segs = 1;
+	m->port = RTE_MBUF_PORT_INVALID;
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	rte_mbuf_refcnt_set(m, 1);
+	rec->shinfo.free_cb = free_pinned;
+	rec->shinfo.fcb_opaque = m;
+	rte_mbuf_ext_refcnt_set(&rec->shinfo, 1);
+	m->shinfo = &rec->shinfo;
+	tee_use_host_buf(p->tee, m);
+}
+
+static struct rte_mempool *
+create_like(const char *name, unsigned int n, struct pattern *p, int socket)
+{
+	struct rte_pktmbuf_pool_private priv = {
+		.mbuf_data_room_size = p->data_room,
+		.mbuf_priv_size = p->priv,
+		.flags = RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF,
+	};
+	struct rte_mempool *mp;
+	int ret;
+
+	/* No per-lcore cache: it would hide bound buffers, and mix them with others. */
+	mp = rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + p->priv + p->data_room, 0,
+			sizeof(priv), socket, 0);
+	if (mp == NULL)
+		return NULL;
+	ret = rte_mempool_set_ops_byname(mp, "iovtee", NULL);
+	if (ret == 0) {
+		rte_pktmbuf_pool_init(mp, &priv);
+		ret = rte_mempool_populate_default(mp);
+	}
+	if (ret < 0) {
+		rte_mempool_free(mp);
+		rte_errno = -ret;
+		return NULL;
+	}
+	p->tee = mp->pool_data;
+	p->tee->rec_offset = sizeof(struct rte_mbuf) + p->priv - sizeof(struct tee_rec);
+	p->tee->host_offset = sizeof(struct rte_mbuf) + p->priv;
+	p->tee->host_len = p->data_room;
+	rte_mempool_obj_iter(mp, init_obj, p);
+	p->tee->is_tee = true;
+	return mp;
+}
+
+struct rte_mempool *
+tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like)
+{
+	struct rte_mbuf *sample = rte_pktmbuf_alloc(like);
+	struct rte_mempool *mp;
+	struct pattern p;
+
+	if (sample == NULL) {
+		IOVTEE_LOG(ERR, "pool %s is empty; it needs more mbufs", like->name);
+		rte_errno = ENOBUFS;
+		return NULL;
+	}
+	p.like = sample;
+	p.app_priv = rte_pktmbuf_priv_size(like);
+	p.priv = RTE_ALIGN(p.app_priv, _Alignof(struct tee_rec)) + sizeof(struct tee_rec);
+	p.data_room = rte_pktmbuf_data_room_size(like);
+	mp = create_like(name, n, &p, like->socket_id);
+	if (mp == NULL)
+		IOVTEE_LOG(ERR, "cannot make a pool of %u mbufs: %s; reserve more hugepages", n,
+				rte_strerror(rte_errno));
+	rte_pktmbuf_free(sample);
+	return mp;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The tee pool: a packet pool that hands a NIC driver mbufs whose buffer is a guest buffer when one is
+ * available, else the mbuf's own host buffer. One per mapped Rx queue; mempool ops "iovtee".
+ *
+ * Layout of an object:  mbuf | the application's private area | struct tee_rec | host buffer
+ * The first three quarters are what the application's own pool would have given it.
+ *
+ * A bound mbuf is an mbuf with an external buffer, as for a DPDK pool with pinned external buffers, so
+ * that clones and multi-segment packets made by the switch are counted; the buffer comes back when the
+ * last of them is freed.
+ */
+#ifndef IOVTEE_TEE_POOL_H
+#define IOVTEE_TEE_POOL_H
+
+#include <stdbool.h>
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "rxq.h"
+
+/* What an mbuf is bound to. In the object, behind the application's private area. */
+struct tee_rec {
+	struct rte_mbuf_ext_shared_info shinfo;
+	struct iovt_rxq *rxq; /* NULL: not bound */
+	uint16_t id; /* the guest buffer */
+};
+
+/* A stack of objects; all below size only in pools of mapped queues (tee_pool_create). */
+struct tee_pool {
+	struct iovt_lock lock;
+	uint32_t len;
+	uint32_t size;
+	/* Pools of mapped queues; changed only while the queue's poller is gated out. */
+	bool is_tee;
+	bool starve_nic; /* refill nothing rather than host buffers */
+	bool trust; /* bound packets may leave through any port */
+	uint32_t rec_offset; /* of the tee_rec in an mbuf object */
+	uint32_t host_offset; /* of the host buffer */
+	uint32_t host_len;
+	struct iovt_rxq *rxq; /* the guest's queue, NULL while there is none */
+	uint64_t starved; /* refills that the guest could not fill */
+	void *objs[];
+};
+
+/*
+ * True while this thread refills a NIC queue, that is inside the wrapped port's rx_burst or queue
+ * start. Only then may an allocation take guest buffers: an application that allocates from
+ * m->pool for its own use must get host memory.
+ */
+extern __thread bool tee_refilling __attribute__((tls_model("initial-exec")));
+
+static inline struct tee_rec *
+tee_rec(const struct tee_pool *tee, const struct rte_mbuf *m)
+{
+	return (struct tee_rec *)((uintptr_t)m + tee->rec_offset);
+}
+
+static inline char *
+tee_host_buf(const struct tee_pool *tee, const struct rte_mbuf *m)
+{
+	return (char *)((uintptr_t)m + tee->host_offset);
+}
+
+static inline bool
+tee_is_bound(const struct tee_pool *tee, const struct rte_mbuf *m)
+{
+	return m->buf_addr != tee_host_buf(tee, m);
+}
+
+/* Point an mbuf at its own host buffer. */
+static inline void
+tee_use_host_buf(const struct tee_pool *tee, struct rte_mbuf *m)
+{
+	m->buf_addr = tee_host_buf(tee, m);
+	rte_mbuf_iova_set(m, rte_mempool_virt2iova(m) + tee->host_offset);
+	m->buf_len = tee->host_len;
+	m->ol_flags &= ~RTE_MBUF_F_EXTERNAL;
+}
+
+/* Give completed (no longer bound) mbufs back: the hot path's way around rte_pktmbuf_free. */
+static inline void
+tee_pool_put(struct tee_pool *tee, struct rte_mbuf *const *mbufs, unsigned int n)
+{
+	iovt_lock_take(&tee->lock);
+	for (unsigned int i = 0; i < n; i++)
+		tee->objs[tee->len + i] = mbufs[i];
+	tee->len += n;
+	iovt_lock_release(&tee->lock);
+}
+
+/**
+ * The bound mbuf that holds this segment's data: the segment itself, the one that it is a clone of, or
+ * NULL if the data lies in host memory. Any lcore.
+ */
+const struct rte_mbuf *tee_root(const struct rte_mbuf *seg);
+
+/**
+ * May this packet leave through a port other than its guest's own? No if any of its segments lies in
+ * the memory of a guest that is not trusted. Any lcore.
+ */
+bool tee_may_leave(const struct rte_mbuf *m);
+
+/**
+ * Make the tee pool of one mapped queue. Control thread.
+ *
+ * Data room and private area are those of the application's pool like; so is the content of the
+ * private area, since some switches set it once when they make a pool.
+ *
+ * @param n objects.
+ * @return the pool, or NULL with rte_errno.
+ */
+struct rte_mempool *tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like);
+
+#endif

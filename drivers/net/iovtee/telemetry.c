@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Telemetry: /iovtee/list, /iovtee/vhost,<port id>, /iovtee/uplink,<port id>. */
+#include <stdlib.h>
+
+#include <rte_telemetry.h>
+
+#include "control.h"
+#include "vhost.h"
+
+static struct rte_eth_dev *
+port_param(const char *params, const struct eth_dev_ops *ops)
+{
+	unsigned long port;
+	char *end;
+
+	if (params == NULL || *params == '\0')
+		return NULL;
+	port = strtoul(params, &end, 10);
+	if (*end != '\0' || port >= RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port(port) ||
+			rte_eth_devices[port].dev_ops != ops)
+		return NULL;
+	return &rte_eth_devices[port];
+}
+
+static int
+list(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	uint16_t port;
+
+	rte_tel_data_start_dict(d);
+	RTE_ETH_FOREACH_DEV(port) {
+		struct rte_eth_dev *dev = &rte_eth_devices[port];
+
+		if (dev->dev_ops == &vhost_ops || dev->dev_ops == &uplink_ops)
+			rte_tel_data_add_dict_int(d, dev->data->name, port);
+	}
+	return 0;
+}
+
+static void
+describe_txq(struct rte_tel_data *d, const struct vhost_txq *q)
+{
+	enum map_reason reason = mapping_reason(q);
+
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_int(d, "queue", q->queue);
+	rte_tel_data_add_dict_int(d, "mapped", reason == MAP_ON);
+	rte_tel_data_add_dict_string(d, "zero_copy_receive", mapping_reason_text(reason));
+	rte_tel_data_add_dict_u64(d, "zero_copy_packets", q->stats.zero_copy_packets);
+	if (q->rxq == NULL)
+		return;
+	rte_tel_data_add_dict_int(d, "ring_size", q->rxq->vr.size);
+	rte_tel_data_add_dict_int(d, "lend_max", q->rxq->lend_max);
+	rte_tel_data_add_dict_int(d, "lent", q->rxq->nr_lent);
+}
+
+static int
+vhost(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct rte_eth_dev *dev = port_param(params, &vhost_ops);
+	struct rte_tel_data *queues;
+	struct vhost_port *p;
+
+	if (dev == NULL)
+		return -EINVAL;
+	control_lock();
+	p = vhost_of(dev);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "iface", p->conf.iface);
+	rte_tel_data_add_dict_string(d, "uplink", p->conf.uplink);
+	rte_tel_data_add_dict_int(d, "connected", p->vid >= 0);
+	rte_tel_data_add_dict_int(d, "running", p->running);
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		char name[16];
+
+		queues = rte_tel_data_alloc();
+		if (queues == NULL)
+			break;
+		describe_txq(queues, &p->txq[i]);
+		snprintf(name, sizeof(name), "q%u", i);
+		rte_tel_data_add_dict_container(d, name, queues, 0);
+	}
+	control_unlock();
+	return 0;
+}
+
+static int
+uplink(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct rte_eth_dev *dev = port_param(params, &uplink_ops);
+	struct uplink *up;
+
+	if (dev == NULL)
+		return -EINVAL;
+	control_lock();
+	up = uplink_of(dev);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_int(d, "phys_port", up->phys_port);
+	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++) {
+		const struct uplink_rxq *q = up->rxq[i];
+		struct rte_tel_data *c;
+		char name[16];
+
+		if (q == NULL || q->tee_pool == NULL)
+			continue;
+		c = rte_tel_data_alloc();
+		if (c == NULL)
+			break;
+		rte_tel_data_start_dict(c);
+		rte_tel_data_add_dict_int(c, "ring", q->desc);
+		rte_tel_data_add_dict_int(c, "tee_size", q->tee_pool->size);
+		rte_tel_data_add_dict_int(c, "tee_free", rte_mempool_avail_count(q->tee_pool));
+		rte_tel_data_add_dict_u64(c, "bound_packets", q->bound_packets);
+		rte_tel_data_add_dict_u64(c, "host_packets", q->host_packets);
+		snprintf(name, sizeof(name), "rxq%u", i);
+		rte_tel_data_add_dict_container(d, name, c, 0);
+	}
+	control_unlock();
+	return 0;
+}
+
+RTE_INIT(iovtee_telemetry)
+{
+	rte_telemetry_register_cmd("/iovtee/list", list, "IOVTee ports by name");
+	rte_telemetry_register_cmd("/iovtee/vhost", vhost,
+			"State and zero-copy mapping of a guest's port. Parameter: port id");
+	rte_telemetry_register_cmd("/iovtee/uplink", uplink,
+			"Mapped queues and tee pools of an uplink. Parameter: port id");
+}

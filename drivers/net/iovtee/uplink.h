@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net_iovtee_uplink: an ethdev that wraps one physical ethdev.
+ *
+ * Control operations pass through (uplink_ops.c). What it adds is a gate before each queue, so that
+ * a queue can be rebuilt or flushed while it is polled (uplink_queue.c), and, on mapped Rx queues,
+ * packets that lie in guest memory (uplink_rxtx.c).
+ */
+#ifndef IOVTEE_UPLINK_H
+#define IOVTEE_UPLINK_H
+
+#include <ethdev_driver.h>
+
+#include "barrier.h"
+#include "tee_pool.h"
+
+#define UPLINK_QUEUES_MAX 64
+
+struct uplink;
+struct vhost_txq;
+
+/* What to do with the packets of a mapped queue. Set by the control path under the gate. */
+struct uplink_steer {
+	struct rte_ether_addr mac; /* the guest's address */
+	bool any_unicast; /* no address known: all unicast is the guest's */
+	bool exclusive; /* trust=0: anything else that arrives proves that steering fails */
+};
+
+struct uplink_rxq {
+	struct iovt_lock gate; /* held by the poller for one burst, or by control */
+	uint16_t phys_port;
+	uint16_t queue;
+	uint16_t port; /* the wrapper's, for mbuf->port */
+	uint16_t hdr_len; /* headroom of a bound packet in strict mode */
+	uint16_t (*burst)(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n);
+	struct tee_pool *tee;
+	struct uplink_steer steer;
+	bool missteered; /* data path to control: see exclusive */
+
+	uint64_t bound_packets;
+	uint64_t host_packets;
+	uint64_t debound_packets;
+
+	/* Control side. */
+	struct uplink *uplink;
+	struct vhost_txq *mapped; /* the guest queue that this queue belongs to */
+	struct rte_mempool *app_pool; /* given by the application */
+	struct rte_mempool *tee_pool; /* in app_pool's place while claimed */
+	struct rte_eth_rxconf conf;
+	uint16_t app_desc; /* ring size that the application asked for */
+	uint16_t desc; /* ring size that the physical queue has now */
+	unsigned int socket;
+} __rte_cache_aligned;
+
+struct uplink_txq {
+	struct iovt_lock gate;
+	uint16_t phys_port;
+	uint16_t queue;
+	uint64_t isolation_drops;
+} __rte_cache_aligned;
+
+struct uplink {
+	struct rte_eth_dev_data *data;
+	uint16_t phys_port;
+	bool own_phys; /* dev(...): created by us, removed by us */
+	bool started;
+	struct rte_eth_dev_owner owner;
+	struct uplink_rxq *rxq[UPLINK_QUEUES_MAX];
+	struct uplink_txq *txq[UPLINK_QUEUES_MAX];
+	/* Which guest queue wants which Rx queue: set before the queue is set up, or after. */
+	struct vhost_txq *claim[UPLINK_QUEUES_MAX];
+	/* Tee pools outlive a queue's set-up, as buffers may still be in the NIC or the switch. */
+	struct {
+		struct rte_mempool *pool;
+		const struct rte_mempool *like;
+	} tee[UPLINK_QUEUES_MAX];
+	unsigned int tee_serial; /* for pool names */
+};
+
+extern const struct eth_dev_ops uplink_ops;
+
+static inline struct uplink *
+uplink_of(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+/** The uplink behind a port name, or NULL if there is no such port or it is something else. */
+struct uplink *uplink_find(const char *name);
+
+/* uplink_driver.c */
+int uplink_close(struct rte_eth_dev *dev);
+
+/* uplink_rxtx.c */
+uint16_t uplink_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t uplink_rx_plain(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n);
+
+/** The burst function for a mapped queue. @param strict headroom=strict */
+uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(
+		struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n);
+
+/* uplink_queue.c: all on the control path, with the control lock held. */
+
+int uplink_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc,
+		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
+void uplink_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
+int uplink_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc,
+		unsigned int socket, const struct rte_eth_txconf *conf);
+void uplink_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
+
+/** Shut a queue's poller out, and let it in again. */
+void uplink_rxq_gate(struct uplink_rxq *q);
+void uplink_rxq_ungate(struct uplink_rxq *q);
+
+/**
+ * Take every posted buffer back from the NIC and post afresh from the queue's pool, with a ring of
+ * desc entries if the driver allows that. By queue stop/start where the driver has it, else by port
+ * stop/start. The queue is gated by the caller.
+ */
+int uplink_rxq_flush(struct uplink_rxq *q, uint16_t desc);
+
+/** Give the queue a tee pool in place of the application's. Ungated, polled or not. */
+int uplink_rxq_use_tee(struct uplink_rxq *q);
+
+/** Give the queue the application's pool back. */
+void uplink_rxq_use_app_pool(struct uplink_rxq *q);
+
+/** dev_start of the physical port, posting guest buffers. */
+int uplink_phys_start(struct uplink *up);
+
+/** Free the tee pools: after the physical port was closed. */
+void uplink_free_tees(struct uplink *up);
+
+/* uplink_stats.c */
+int uplink_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+		unsigned int size);
+int uplink_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int size);
+int uplink_xstats_reset(struct rte_eth_dev *dev);
+int uplink_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int uplink_stats_reset(struct rte_eth_dev *dev);
+
+/* uplink_flow.c */
+int uplink_flow_ops_get(struct rte_eth_dev *dev, const struct rte_flow_ops **ops);
+
+#endif

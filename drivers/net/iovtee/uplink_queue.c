@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An uplink's queues: set-up, gates, and taking posted buffers back from the NIC. */
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "control.h"
+#include "log.h"
+#include "mapping.h"
+#include "steer.h"
+#include "uplink.h"
+
+/* Objects of a tee pool beyond those in the NIC's ring: what the switch and other ports may hold. */
+#define TEE_EXTRA 4096
+
+void
+uplink_rxq_gate(struct uplink_rxq *q)
+{
+	iovt_lock_take(&q->gate);
+}
+
+void
+uplink_rxq_ungate(struct uplink_rxq *q)
+{
+	iovt_lock_release(&q->gate);
+}
+
+/* ---- the physical queue ---- */
+
+static int
+phys_rxq_setup(const struct uplink_rxq *q, uint16_t desc)
+{
+	return rte_eth_rx_queue_setup(q->phys_port, q->queue, desc, q->socket, &q->conf,
+			q->tee_pool != NULL ? q->tee_pool : q->app_pool);
+}
+
+/* Every gate of the uplink but that of the one queue which the caller holds. */
+static void
+gate_others(struct uplink *up, const struct uplink_rxq *held, bool on)
+{
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		if (up->rxq[i] != NULL && up->rxq[i] != held)
+			(on ? iovt_lock_take : iovt_lock_release)(&up->rxq[i]->gate);
+		if (up->txq[i] != NULL)
+			(on ? iovt_lock_take : iovt_lock_release)(&up->txq[i]->gate);
+	}
+}
+
+int
+uplink_phys_start(struct uplink *up)
+{
+	int ret;
+
+	tee_refilling = true;
+	ret = rte_eth_dev_start(up->phys_port);
+	tee_refilling = false;
+	return ret;
+}
+
+static int
+flush_by_port(struct uplink_rxq *q, uint16_t desc)
+{
+	struct uplink *up = q->uplink;
+	int ret;
+
+	gate_others(up, q, true);
+	steer_park(up);
+	ret = rte_eth_dev_stop(up->phys_port);
+	if (ret == 0 && desc != q->desc)
+		ret = phys_rxq_setup(q, desc);
+	if (ret == 0)
+		ret = uplink_phys_start(up);
+	steer_unpark(up);
+	gate_others(up, q, false);
+	return ret;
+}
+
+static bool
+can_resize_running(const struct uplink_rxq *q)
+{
+	struct rte_eth_dev_info info;
+
+	return rte_eth_dev_info_get(q->phys_port, &info) == 0 &&
+			(info.dev_capa & RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP);
+}
+
+static int
+flush_by_queue(struct uplink_rxq *q, uint16_t desc)
+{
+	int ret;
+
+	if (desc != q->desc && !can_resize_running(q))
+		return -ENOTSUP;
+	ret = rte_eth_dev_rx_queue_stop(q->phys_port, q->queue);
+	if (ret == 0 && desc != q->desc)
+		ret = phys_rxq_setup(q, desc);
+	if (ret != 0)
+		return ret;
+	tee_refilling = true;
+	ret = rte_eth_dev_rx_queue_start(q->phys_port, q->queue);
+	tee_refilling = false;
+	return ret;
+}
+
+static int
+flush(struct uplink_rxq *q, uint16_t desc)
+{
+	int ret = flush_by_queue(q, desc);
+
+	return ret == -ENOTSUP ? flush_by_port(q, desc) : ret;
+}
+
+int
+uplink_rxq_flush(struct uplink_rxq *q, uint16_t desc)
+{
+	int ret = flush(q, desc);
+
+	if (ret < 0 && q->tee != NULL && q->tee->starve_nic) {
+		IOVTEE_LOG(WARNING,
+				"%s: the driver cannot start Rx queue %u with a short ring: starve=host "
+				"is used",
+				q->uplink->data->name, q->queue);
+		q->tee->starve_nic = false;
+		ret = flush(q, desc);
+	}
+	if (ret == 0)
+		q->desc = desc;
+	return ret;
+}
+
+/* ---- the pool behind it ---- */
+
+/* Objects still inside the switch would come back to freed memory: such a pool is left behind. */
+static void
+drop_tee(struct uplink *up, unsigned int queue)
+{
+	struct rte_mempool *mp = up->tee[queue].pool;
+
+	up->tee[queue].pool = NULL;
+	if (mp == NULL)
+		return;
+	if (rte_mempool_full(mp))
+		rte_mempool_free(mp);
+	else
+		IOVTEE_LOG(WARNING,
+				"%s: %u packets of Rx queue %u are still in use; their pool %s is left "
+				"behind",
+				up->data->name, rte_mempool_in_use_count(mp), queue, mp->name);
+}
+
+void
+uplink_free_tees(struct uplink *up)
+{
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++)
+		drop_tee(up, i);
+}
+
+static bool
+tee_fits(const struct uplink *up, const struct uplink_rxq *q)
+{
+	const struct rte_mempool *mp = up->tee[q->queue].pool;
+
+	return mp != NULL && up->tee[q->queue].like == q->app_pool &&
+			mp->size >= (uint32_t)q->app_desc + TEE_EXTRA;
+}
+
+static int
+make_tee(struct uplink_rxq *q)
+{
+	struct uplink *up = q->uplink;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (!tee_fits(up, q)) {
+		drop_tee(up, q->queue);
+		snprintf(name, sizeof(name), "iovtee_%u_%u_%u", q->port, q->queue,
+				up->tee_serial++);
+		up->tee[q->queue].pool = tee_pool_create(name, q->app_desc + TEE_EXTRA, q->app_pool);
+		up->tee[q->queue].like = q->app_pool;
+	}
+	q->tee_pool = up->tee[q->queue].pool;
+	if (q->tee_pool == NULL)
+		return -rte_errno;
+	q->tee = q->tee_pool->pool_data;
+	return 0;
+}
+
+/* Set the physical queue up again with the pool that is wanted now. */
+static int
+change_pool(struct uplink_rxq *q)
+{
+	uint16_t desc = q->app_desc;
+	int ret;
+
+	if (!q->uplink->started)
+		return phys_rxq_setup(q, desc);
+	q->desc = 0; /* differs from any size, so that the queue is set up and not only restarted */
+	ret = uplink_rxq_flush(q, desc);
+	if (ret < 0)
+		q->desc = desc;
+	return ret;
+}
+
+int
+uplink_rxq_use_tee(struct uplink_rxq *q)
+{
+	int ret;
+
+	if (q->tee_pool != NULL)
+		return 0;
+	uplink_rxq_gate(q);
+	ret = make_tee(q);
+	if (ret == 0)
+		ret = change_pool(q);
+	if (ret < 0) {
+		IOVTEE_LOG(ERR, "%s: cannot set Rx queue %u up for mapping: %s", q->uplink->data->name,
+				q->queue, rte_strerror(-ret));
+		q->tee_pool = NULL;
+		q->tee = NULL;
+	}
+	uplink_rxq_ungate(q);
+	return ret;
+}
+
+void
+uplink_rxq_use_app_pool(struct uplink_rxq *q)
+{
+	if (q->tee_pool == NULL)
+		return;
+	uplink_rxq_gate(q);
+	q->burst = uplink_rx_plain;
+	q->mapped = NULL;
+	q->tee_pool = NULL;
+	q->tee = NULL;
+	if (change_pool(q) < 0)
+		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
+				q->uplink->data->name, q->queue);
+	drop_tee(q->uplink, q->queue);
+	uplink_rxq_ungate(q);
+}
+
+/* ---- ethdev operations ---- */
+
+int
+uplink_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+{
+	struct uplink *up = uplink_of(dev);
+	struct uplink_rxq *q;
+	int ret;
+
+	if (queue >= UPLINK_QUEUES_MAX || mp == NULL)
+		return -EINVAL;
+	q = rte_zmalloc_socket("iovtee_rxq", sizeof(*q), RTE_CACHE_LINE_SIZE, socket);
+	if (q == NULL)
+		return -ENOMEM;
+	q->phys_port = up->phys_port;
+	q->queue = queue;
+	q->port = dev->data->port_id;
+	q->burst = uplink_rx_plain;
+	q->uplink = up;
+	q->app_pool = mp;
+	q->conf = *conf;
+	q->app_desc = desc;
+	q->desc = desc;
+	q->socket = socket;
+	control_lock();
+	ret = up->claim[queue] != NULL ? make_tee(q) : 0;
+	if (ret == 0)
+		ret = phys_rxq_setup(q, desc);
+	if (ret == 0) {
+		up->rxq[queue] = q;
+		dev->data->rx_queues[queue] = q;
+	} else {
+		rte_free(q);
+	}
+	control_unlock();
+	return ret;
+}
+
+void
+uplink_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
+{
+	struct uplink *up = uplink_of(dev);
+	struct uplink_rxq *q = dev->data->rx_queues[queue];
+
+	if (q == NULL)
+		return;
+	control_lock();
+	if (up->claim[queue] != NULL)
+		mapping_queue_released(up->claim[queue], q);
+	up->rxq[queue] = NULL;
+	dev->data->rx_queues[queue] = NULL;
+	control_unlock();
+	rte_free(q);
+}
+
+int
+uplink_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
+		const struct rte_eth_txconf *conf)
+{
+	struct uplink *up = uplink_of(dev);
+	struct rte_eth_txconf phys_conf = *conf;
+	struct uplink_txq *q;
+	int ret;
+
+	if (queue >= UPLINK_QUEUES_MAX)
+		return -EINVAL;
+	q = rte_zmalloc_socket("iovtee_txq", sizeof(*q), RTE_CACHE_LINE_SIZE, socket);
+	if (q == NULL)
+		return -ENOMEM;
+	q->phys_port = up->phys_port;
+	q->queue = queue;
+	control_lock();
+	ret = rte_eth_tx_queue_setup(up->phys_port, queue, desc, socket, &phys_conf);
+	if (ret == 0) {
+		up->txq[queue] = q;
+		dev->data->tx_queues[queue] = q;
+	} else {
+		rte_free(q);
+	}
+	control_unlock();
+	return ret;
+}
+
+void
+uplink_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
+{
+	struct uplink *up = uplink_of(dev);
+	struct uplink_txq *q = dev->data->tx_queues[queue];
+
+	if (q == NULL)
+		return;
+	control_lock();
+	up->txq[queue] = NULL;
+	dev->data->tx_queues[queue] = NULL;
+	control_unlock();
+	rte_free(q);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The uplink's hot path. */
+#include <rte_ether.h>
+#include <rte_prefetch.h>
+
+#include "uplink.h"
+#include "mapping.h"
+
+static inline uint16_t
+poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t got;
+
+	/* Not our turn: the control path is rebuilding or flushing the queue. */
+	if (unlikely(!iovt_lock_try(&q->gate)))
+		return 0;
+	tee_refilling = true;
+	got = rte_eth_rx_burst(q->phys_port, q->queue, pkts, n);
+	tee_refilling = false;
+	iovt_lock_release(&q->gate);
+	return got;
+}
+
+uint16_t
+uplink_rx_plain(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t got = poll_nic(q, pkts, n);
+
+	for (uint16_t i = 0; i < got; i++)
+		pkts[i]->port = q->port;
+	q->host_packets += got;
+	return got;
+}
+
+/*
+ * A packet in guest memory that is not for that guest alone: copied out at once, so that it has the
+ * full headroom and the guest cannot rewrite it. Longer than a host buffer it cannot be: the NIC was
+ * given the size of host buffers.
+ */
+static __rte_noinline void
+debind(struct uplink_rxq *q, struct rte_mbuf *m)
+{
+	struct tee_rec *rec = tee_rec(q->tee, m);
+	struct iovt_rxq *rxq = rec->rxq;
+	char *host = tee_host_buf(q->tee, m) + RTE_PKTMBUF_HEADROOM;
+	uint64_t flags = m->ol_flags;
+
+	memcpy(host, rte_pktmbuf_mtod(m, char *), m->data_len);
+	tee_use_host_buf(q->tee, m);
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->ol_flags = flags & ~RTE_MBUF_F_EXTERNAL;
+	rec->rxq = NULL;
+	iovt_rxq_reclaim(rxq, &rec->id, 1);
+	q->debound_packets++;
+	if (q->steer.exclusive && !q->missteered) {
+		q->missteered = true;
+		mapping_report_missteered(q);
+	}
+}
+
+/*
+ * headroom=strict: only the virtio-net header's bytes before the packet are ours, so the buffer is made
+ * to begin there. The NIC driver was shown one that begins RTE_PKTMBUF_HEADROOM before the packet.
+ */
+static inline void
+trim_headroom(struct rte_mbuf *m, uint16_t hdr_len)
+{
+	uint16_t cut = RTE_PKTMBUF_HEADROOM - hdr_len;
+
+	m->buf_addr = (char *)m->buf_addr + cut;
+	rte_mbuf_iova_set(m, rte_mbuf_iova_get(m) + cut);
+	m->buf_len -= cut;
+	m->data_off = hdr_len;
+}
+
+static __rte_always_inline uint16_t
+rx_mapped(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool strict,
+		const bool any_unicast)
+{
+	const struct tee_pool *tee = q->tee;
+	uint16_t got = poll_nic(q, pkts, n);
+	uint16_t bound = 0;
+
+	for (uint16_t i = 0; i < got; i++) {
+		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
+		rte_prefetch0(tee_rec(tee, pkts[i]));
+	}
+	for (uint16_t i = 0; i < got; i++) {
+		struct rte_mbuf *m = pkts[i];
+		const struct rte_ether_hdr *eth;
+
+		m->port = q->port;
+		if (unlikely(!tee_is_bound(tee, m)))
+			continue;
+		bound++;
+		m->ol_flags |= RTE_MBUF_F_EXTERNAL;
+		if (strict)
+			trim_headroom(m, q->hdr_len);
+		eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+		if (any_unicast ? unlikely(!rte_is_unicast_ether_addr(&eth->dst_addr)) :
+				  unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &q->steer.mac)))
+			debind(q, m);
+	}
+	q->bound_packets += bound;
+	q->host_packets += got - bound;
+	return got;
+}
+
+static uint16_t
+rx_strict_mac(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_mapped(q, pkts, n, true, false);
+}
+
+static uint16_t
+rx_strict_any(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_mapped(q, pkts, n, true, true);
+}
+
+static uint16_t
+rx_guest_mac(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_mapped(q, pkts, n, false, false);
+}
+
+static uint16_t
+rx_guest_any(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_mapped(q, pkts, n, false, true);
+}
+
+uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(
+		struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	if (strict)
+		return any_unicast ? rx_strict_any : rx_strict_mac;
+	return any_unicast ? rx_guest_any : rx_guest_mac;
+}
+
+uint16_t
+uplink_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct uplink_rxq *q = queue;
+
+	return q->burst(q, pkts, n);
+}
+
+/*
+ * Isolation: a packet in the memory of a guest that is not trusted may leave only through that guest's
+ * own port, since the guest could have rewritten it after the switch classified it.
+ */
+static __rte_noinline uint16_t
+drop_untrusted(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (tee_may_leave(pkts[i])) {
+			pkts[kept++] = pkts[i];
+		} else {
+			rte_pktmbuf_free(pkts[i]);
+			q->isolation_drops++;
+		}
+	}
+	return kept;
+}
+
+uint16_t
+uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct uplink_txq *q = queue;
+	uint64_t flags = 0;
+	uint16_t kept = n, sent;
+
+	/* Shared only with the control path, which stops the port under it. */
+	if (unlikely(!iovt_lock_try(&q->gate)))
+		return 0;
+	for (uint16_t i = 0; i < n; i++)
+		flags |= pkts[i]->ol_flags;
+	if (unlikely(flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)))
+		kept = drop_untrusted(q, pkts, n);
+	sent = rte_eth_tx_burst(q->phys_port, q->queue, pkts, kept);
+	iovt_lock_release(&q->gate);
+	if (likely(sent == kept))
+		return n;
+	/* The caller frees what was not sent from the end of its array: move it there. */
+	memmove(&pkts[n - (kept - sent)], &pkts[sent], (kept - sent) * sizeof(pkts[0]));
+	return n - (kept - sent);
+}

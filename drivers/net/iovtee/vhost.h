@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net_iovtee_vhost: an ethdev that is the vhost-user port of one guest.
+ *
+ *   vhost_args.c    devargs                      vhost_rxtx.c   the hot path
+ *   vhost_driver.c  probe, remove, socket        vhost_stats.c  counters
+ *   vhost_ops.c     ethdev operations            vhost_events.c librte_vhost's callbacks
+ *   vhost_queue.c   queues up and down           mapping.c      queues on to the uplink and off
+ *
+ * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
+ */
+#ifndef IOVTEE_VHOST_H
+#define IOVTEE_VHOST_H
+
+#include <sys/un.h>
+
+#include <ethdev_driver.h>
+
+#include "guest.h"
+#include "mapping.h"
+#include "rxq.h"
+#include "uplink.h"
+
+#define VHOST_QUEUES_MAX 16
+#define VHOST_PATH_MAX	 sizeof(((struct sockaddr_un *)0)->sun_path)
+
+/* The two virtqueues of queue pair i, as vhost-user numbers them. */
+#define VHOST_VRING_RX(i) (2 * (i)) /* guest receives: our Tx queue */
+#define VHOST_VRING_TX(i) (2 * (i) + 1) /* guest transmits: our Rx queue */
+
+struct vhost_port;
+
+struct vhost_tx_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t zero_copy_packets;
+	uint64_t copied_unbound;
+	uint64_t copied_foreign;
+	uint64_t copied_segments;
+	uint64_t copied_moved;
+	uint64_t copied_shared;
+	uint64_t dropped_no_buffer;
+	uint64_t dropped_not_ready;
+	uint64_t dropped_too_big;
+	uint64_t dropped_isolation;
+};
+
+/* Towards the guest. */
+struct vhost_txq {
+	struct iovt_lock gate; /* held for one burst by the sender, or by control */
+	bool guest_csum; /* the guest takes DATA_VALID */
+	bool notify_pending; /* the guest asked for a notification while callfd was away */
+	int callfd;
+	struct iovt_rxq *rxq; /* NULL while the guest's queue is not running */
+	struct tee_pool *tee; /* of the mapped uplink queue, NULL: not mapped */
+	struct rte_mempool *tee_mp;
+	struct vhost_tx_stats stats;
+
+	/* Control side. */
+	struct vhost_port *port;
+	uint16_t queue;
+	bool set_up; /* by the application */
+	bool error_logged;
+	struct mapping map;
+	struct iovt_rxq_stats past; /* of queues that are gone */
+} __rte_cache_aligned;
+
+/* From the guest. */
+struct vhost_rxq {
+	struct iovt_lock gate;
+	int vid; /* -1 while the guest's queue is not running */
+	uint16_t vring;
+	uint16_t port_id;
+	struct rte_mempool *pool;
+	uint64_t packets;
+	uint64_t bytes;
+	bool set_up;
+} __rte_cache_aligned;
+
+struct vhost_conf {
+	char iface[VHOST_PATH_MAX];
+	bool client;
+	uint16_t queues;
+	char uplink[RTE_ETH_NAME_MAX_LEN]; /* empty: none */
+	uint16_t rxq;
+	bool has_mac;
+	struct rte_ether_addr mac;
+	int vlan; /* -1: none */
+	bool trust;
+	unsigned int reserve; /* percent */
+	bool starve_nic;
+	bool strict_headroom;
+};
+
+struct vhost_port {
+	struct rte_eth_dev_data *data;
+	struct vhost_conf conf;
+	struct uplink *uplink; /* NULL: a plain vhost port */
+	bool registered; /* with librte_vhost */
+
+	/* The guest. */
+	int vid; /* -1: no connection */
+	bool running; /* between new_device and destroy_device */
+	bool paused; /* inside a message that changes memory or rings */
+	bool masking; /* inside a message that replaces a notification fd */
+	bool started; /* by the application */
+	bool enabled[2 * VHOST_QUEUES_MAX];
+	uint64_t features;
+	struct guest *guest;
+
+	struct vhost_txq txq[VHOST_QUEUES_MAX];
+	struct vhost_rxq rxq[VHOST_QUEUES_MAX];
+};
+
+extern const struct eth_dev_ops vhost_ops;
+
+static inline struct vhost_port *
+vhost_of(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+/** Parse and check devargs. @return 0, or -EINVAL (logged: key, value, remedy) */
+int vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf);
+
+/* vhost_events.c */
+
+/** Open the port's socket. @return 0 or negative errno (logged). Not under the control lock. */
+int vhost_listen(struct vhost_port *p);
+
+/** Close it; a connected guest is disconnected first. Not under the control lock. */
+void vhost_unlisten(struct vhost_port *p);
+
+/* vhost_queue.c: with the control lock held */
+
+/**
+ * Bring every queue into the state that guest, messages, application and uplink allow now: the one
+ * function behind all events.
+ */
+void vhost_sync(struct vhost_port *p);
+
+/** Read the notification fds of running queues anew, or put them away (a message replaces them). */
+void vhost_refresh_callfds(struct vhost_port *p);
+void vhost_hide_callfds(struct vhost_port *p);
+
+/** Let go of the guest's memory: after this, the next queue that comes up maps it anew. */
+void vhost_drop_guest(struct vhost_port *p);
+
+/** Are the guest's buffers such that a NIC may fill them, as far as seen? */
+bool vhost_buffers_bindable(const struct vhost_txq *q);
+
+/* vhost_rxtx.c */
+uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
+
+/* vhost_stats.c */
+int vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int vhost_stats_reset(struct rte_eth_dev *dev);
+int vhost_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+		unsigned int size);
+int vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int size);
+
+#endif

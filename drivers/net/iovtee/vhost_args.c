@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Devargs of a vhost port. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_kvargs.h>
+
+#include "log.h"
+#include "vhost.h"
+
+static const char *const keys[] = {
+	"iface", "client", "queues", "uplink", "rxq", "mac", "vlan", "trust", "reserve", "starve",
+	"headroom", NULL,
+};
+
+/* Where a handler stores the value of one key, and what it may be. */
+struct number {
+	const char *name;
+	unsigned int min;
+	unsigned int max;
+	unsigned int value;
+};
+
+struct choice {
+	const char *name;
+	const char *no; /* spelling of false */
+	const char *yes;
+	bool value;
+};
+
+static int
+parse_number(const char *key, const char *value, void *arg)
+{
+	struct number *n = arg;
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(value, &end, 10);
+	if (errno != 0 || end == value || *end != '\0' || v < n->min || v > n->max ||
+			*value == '-') {
+		IOVTEE_LOG(ERR, "%s: %s=%s: give a number from %u to %u", n->name, key, value, n->min,
+				n->max);
+		return -EINVAL;
+	}
+	n->value = v;
+	return 0;
+}
+
+static int
+parse_choice(const char *key, const char *value, void *arg)
+{
+	struct choice *c = arg;
+
+	if (strcmp(value, c->no) != 0 && strcmp(value, c->yes) != 0) {
+		IOVTEE_LOG(ERR, "%s: %s=%s: give %s or %s", c->name, key, value, c->no, c->yes);
+		return -EINVAL;
+	}
+	c->value = strcmp(value, c->yes) == 0;
+	return 0;
+}
+
+struct text {
+	const char *name;
+	char *value;
+	size_t size;
+};
+
+static int
+parse_text(const char *key, const char *value, void *arg)
+{
+	struct text *t = arg;
+
+	if (*value == '\0' || strlen(value) >= t->size) {
+		IOVTEE_LOG(ERR, "%s: %s=%s: it has %zu characters; 1 to %zu are possible", t->name, key,
+				value, strlen(value), t->size - 1);
+		return -EINVAL;
+	}
+	strcpy(t->value, value);
+	return 0;
+}
+
+struct address {
+	const char *name;
+	struct rte_ether_addr *value;
+	bool *given;
+};
+
+static int
+parse_mac(const char *key, const char *value, void *arg)
+{
+	struct address *a = arg;
+
+	if (rte_ether_unformat_addr(value, a->value) != 0 ||
+			!rte_is_valid_assigned_ether_addr(a->value)) {
+		IOVTEE_LOG(ERR, "%s: %s=%s: give a unicast address such as 02:00:00:00:00:01", a->name,
+				key, value);
+		return -EINVAL;
+	}
+	*a->given = true;
+	return 0;
+}
+
+static int
+take(struct rte_kvargs *kv, const char *name, const char *key, arg_handler_t parse, void *arg)
+{
+	unsigned int n = rte_kvargs_count(kv, key);
+
+	if (n > 1) {
+		IOVTEE_LOG(ERR, "%s: %s is given %u times; give it once", name, key, n);
+		return -EINVAL;
+	}
+	return n == 0 ? 0 : rte_kvargs_process(kv, key, parse, arg);
+}
+
+static int
+take_number(struct rte_kvargs *kv, const char *name, const char *key, unsigned int min,
+		unsigned int max, unsigned int *value)
+{
+	struct number n = {name, min, max, *value};
+	int ret = take(kv, name, key, parse_number, &n);
+
+	*value = n.value;
+	return ret;
+}
+
+static int
+take_choice(struct rte_kvargs *kv, const char *name, const char *key, const char *no, const char *yes,
+		bool *value)
+{
+	struct choice c = {name, no, yes, *value};
+	int ret = take(kv, name, key, parse_choice, &c);
+
+	*value = c.value;
+	return ret;
+}
+
+static int
+take_text(struct rte_kvargs *kv, const char *name, const char *key, char *value, size_t size)
+{
+	struct text t = {name, value, size};
+
+	return take(kv, name, key, parse_text, &t);
+}
+
+static int
+take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
+{
+	struct address mac = {name, &c->mac, &c->has_mac};
+	unsigned int queues = 1, rxq = 0, vlan = 0;
+
+	if (take_text(kv, name, "iface", c->iface, sizeof(c->iface)) < 0 ||
+			take_choice(kv, name, "client", "0", "1", &c->client) < 0 ||
+			take_number(kv, name, "queues", 1, VHOST_QUEUES_MAX, &queues) < 0 ||
+			take_text(kv, name, "uplink", c->uplink, sizeof(c->uplink)) < 0 ||
+			take_number(kv, name, "rxq", 0, UPLINK_QUEUES_MAX - 1, &rxq) < 0 ||
+			take(kv, name, "mac", parse_mac, &mac) < 0 ||
+			take_number(kv, name, "vlan", 1, 4094, &vlan) < 0 ||
+			take_choice(kv, name, "trust", "0", "1", &c->trust) < 0 ||
+			take_number(kv, name, "reserve", 0, 90, &c->reserve) < 0 ||
+			take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
+			take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0)
+		return -EINVAL;
+	c->queues = queues;
+	c->rxq = rxq;
+	c->vlan = rte_kvargs_count(kv, "vlan") > 0 ? (int)vlan : -1;
+	if (c->iface[0] == '\0') {
+		IOVTEE_LOG(ERR, "%s: iface=<socket path> is missing", name);
+		return -EINVAL;
+	}
+	if (c->uplink[0] == '\0' && rte_kvargs_count(kv, "rxq") > 0) {
+		IOVTEE_LOG(ERR, "%s: rxq=%u has no meaning without uplink=<port>", name, rxq);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
+{
+	struct rte_kvargs *kv = rte_kvargs_parse(args, keys);
+	int ret;
+
+	if (kv == NULL) {
+		IOVTEE_LOG(ERR,
+				"%s: '%s' has an unknown key or is no key=value list; keys: iface client queues "
+				"uplink rxq mac vlan trust reserve starve headroom",
+				name, args);
+		return -EINVAL;
+	}
+	*conf = (struct vhost_conf){.reserve = 25, .vlan = -1, .strict_headroom = true};
+	ret = take_all(kv, name, conf);
+	rte_kvargs_free(kv);
+	return ret;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * librte_vhost's callbacks, and the port's socket.
+ *
+ * All callbacks but those of vhost_unlisten come on librte_vhost's one event thread, some of them while it
+ * holds the access locks of all rings (SET_* messages): nothing here waits for a thread that may be
+ * inside a blocking librte_vhost call, and the data path makes only non-blocking ones.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include <rte_vhost.h>
+
+#include "control.h"
+#include "log.h"
+#include "vhost.h"
+
+/* vhost-user specification, "Front-end message types". */
+enum request {
+	SET_FEATURES = 2,
+	SET_OWNER = 3,
+	RESET_OWNER = 4,
+	SET_MEM_TABLE = 5,
+	SET_VRING_NUM = 8,
+	SET_VRING_ADDR = 9,
+	SET_VRING_BASE = 10,
+	SET_VRING_KICK = 12,
+	SET_VRING_CALL = 13,
+	SET_VRING_ERR = 14,
+};
+
+/*
+ * What the engine does not do is not offered: packed rings, completion in order, dirty logging, and
+ * requests to finish checksums or segmentation for the guest. Guest transmit stays within that too.
+ */
+#define FEATURES_OFF                                                                               \
+	(UINT64_C(1) << VIRTIO_F_RING_PACKED | UINT64_C(1) << VIRTIO_F_IN_ORDER |                  \
+			UINT64_C(1) << VHOST_F_LOG_ALL | UINT64_C(1) << VIRTIO_NET_F_CSUM |        \
+			UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 |                                    \
+			UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |                                    \
+			UINT64_C(1) << VIRTIO_NET_F_HOST_UFO |                                     \
+			UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |                                     \
+			UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 |                                   \
+			UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |                                   \
+			UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO |                                    \
+			UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
+
+static struct vhost_port *
+port_by_path(const char *path)
+{
+	uint16_t id;
+
+	for (id = 0; id < RTE_MAX_ETHPORTS; id++) {
+		struct rte_eth_dev *dev = &rte_eth_devices[id];
+
+		if (dev->state == RTE_ETH_DEV_UNUSED || dev->dev_ops != &vhost_ops ||
+				dev->data->dev_private == NULL)
+			continue;
+		if (strcmp(vhost_of(dev)->conf.iface, path) == 0)
+			return vhost_of(dev);
+	}
+	return NULL;
+}
+
+static struct vhost_port *
+port_by_vid(int vid)
+{
+	char path[PATH_MAX];
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) < 0)
+		return NULL;
+	return port_by_path(path);
+}
+
+static void
+set_link(struct vhost_port *p, bool up)
+{
+	struct rte_eth_dev *dev = &rte_eth_devices[p->data->port_id];
+
+	p->data->dev_link.link_status = up ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+	rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+/* ---- messages ---- */
+
+static bool
+changes_rings(uint32_t request)
+{
+	switch (request) {
+	case SET_FEATURES:
+	case SET_OWNER:
+	case RESET_OWNER:
+	case SET_MEM_TABLE:
+	case SET_VRING_NUM:
+	case SET_VRING_ADDR:
+	case SET_VRING_BASE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+replaces_fd(uint32_t request)
+{
+	return request == SET_VRING_KICK || request == SET_VRING_CALL || request == SET_VRING_ERR;
+}
+
+static enum rte_vhost_msg_result
+before_message(int vid, void *msg)
+{
+	uint32_t request = *(const uint32_t *)msg; /* the message's first field */
+	struct vhost_port *p = port_by_vid(vid);
+
+	if (p == NULL || p->vid != vid)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	control_lock();
+	p->paused = changes_rings(request);
+	p->masking = replaces_fd(request);
+	if (p->masking)
+		vhost_hide_callfds(p);
+	else
+		vhost_sync(p);
+	if (request == SET_MEM_TABLE)
+		vhost_drop_guest(p);
+	control_unlock();
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result
+after_message(int vid, void *msg)
+{
+	struct vhost_port *p = port_by_vid(vid);
+
+	if (p == NULL || p->vid != vid)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	control_lock();
+	p->paused = false;
+	if (p->running)
+		rte_vhost_get_negotiated_features(vid, &p->features);
+	vhost_refresh_callfds(p);
+	vhost_sync(p);
+	control_unlock();
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static struct rte_vhost_user_extern_ops extern_ops = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
+
+/* ---- connection and device ---- */
+
+static int
+new_connection(int vid)
+{
+	struct vhost_port *p = port_by_vid(vid);
+	int ret = 0;
+
+	if (p == NULL)
+		return -1;
+	control_lock();
+	if (p->vid >= 0) {
+		IOVTEE_LOG(WARNING, "%s: %s: a second guest is refused while one is connected",
+				p->data->name, p->conf.iface);
+		ret = -1;
+	} else if (rte_vhost_extern_callback_register(vid, &extern_ops, NULL) < 0) {
+		ret = -1;
+	} else {
+		p->vid = vid;
+		p->running = p->paused = p->masking = false;
+		memset(p->enabled, 0, sizeof(p->enabled));
+	}
+	control_unlock();
+	return ret;
+}
+
+static void
+destroy_connection(int vid)
+{
+	struct vhost_port *p = port_by_vid(vid);
+
+	if (p == NULL || p->vid != vid)
+		return;
+	control_lock();
+	p->running = false;
+	vhost_sync(p);
+	vhost_drop_guest(p);
+	p->vid = -1;
+	control_unlock();
+}
+
+static int
+new_device(int vid)
+{
+	struct vhost_port *p = port_by_vid(vid);
+
+	if (p == NULL || p->vid != vid)
+		return -1;
+	for (uint16_t i = 0; i < p->conf.queues; i++)
+		rte_vhost_enable_guest_notification(vid, VHOST_VRING_TX(i), 0);
+	control_lock();
+	rte_vhost_get_negotiated_features(vid, &p->features);
+	p->running = true;
+	vhost_sync(p);
+	control_unlock();
+	set_link(p, true);
+	return 0;
+}
+
+static void
+destroy_device(int vid)
+{
+	struct vhost_port *p = port_by_vid(vid);
+
+	if (p == NULL || p->vid != vid)
+		return;
+	control_lock();
+	p->running = false;
+	vhost_sync(p);
+	control_unlock();
+	set_link(p, false);
+}
+
+/*
+ * QEMU masks and unmasks interrupts with SET_VRING_CALL, which makes a ring go down and up again within
+ * one message: the NIC is not flushed for that.
+ */
+static int
+vring_state_changed(int vid, uint16_t vring, int enable)
+{
+	struct vhost_port *p = port_by_vid(vid);
+
+	if (p == NULL || p->vid != vid || vring >= 2 * VHOST_QUEUES_MAX)
+		return 0;
+	control_lock();
+	if (enable || !p->masking) {
+		p->enabled[vring] = enable;
+		vhost_sync(p);
+	}
+	control_unlock();
+	return 0;
+}
+
+static const struct rte_vhost_device_ops device_ops = {
+	.new_connection = new_connection,
+	.destroy_connection = destroy_connection,
+	.new_device = new_device,
+	.destroy_device = destroy_device,
+	.vring_state_changed = vring_state_changed,
+};
+
+/* ---- socket ---- */
+
+/* A socket file that nobody serves is left over from a crash; one that is served is not ours to take. */
+static int
+clear_stale_socket(const struct vhost_port *p)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd, ret;
+
+	if (lstat(p->conf.iface, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode)) {
+		IOVTEE_LOG(ERR, "%s: iface=%s exists and is not a socket; choose another path",
+				p->data->name, p->conf.iface);
+		return -EEXIST;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	strcpy(addr.sun_path, p->conf.iface);
+	ret = connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+	close(fd);
+	if (ret == 0) {
+		IOVTEE_LOG(ERR, "%s: iface=%s is in use by another process; choose another path",
+				p->data->name, p->conf.iface);
+		return -EADDRINUSE;
+	}
+	IOVTEE_LOG(INFO, "%s: removing stale socket %s", p->data->name, p->conf.iface);
+	return unlink(p->conf.iface) < 0 ? -errno : 0;
+}
+
+int
+vhost_listen(struct vhost_port *p)
+{
+	const char *path = p->conf.iface;
+	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+	int ret = p->conf.client ? 0 : clear_stale_socket(p);
+
+	if (ret < 0)
+		return ret;
+	if (p->conf.client)
+		flags |= RTE_VHOST_USER_CLIENT;
+	if (rte_vhost_driver_register(path, flags) < 0) {
+		IOVTEE_LOG(ERR, "%s: iface=%s cannot be registered; is another port using it?",
+				p->data->name, path);
+		return -EEXIST;
+	}
+	p->registered = true;
+	if (rte_vhost_driver_disable_features(path, FEATURES_OFF) < 0 ||
+			rte_vhost_driver_callback_register(path, &device_ops) < 0 ||
+			rte_vhost_driver_start(path) < 0) {
+		IOVTEE_LOG(ERR, "%s: iface=%s cannot be opened: is its folder there and writable?",
+				p->data->name, path);
+		vhost_unlisten(p);
+		return -EACCES;
+	}
+	return 0;
+}
+
+void
+vhost_unlisten(struct vhost_port *p)
+{
+	if (p->registered)
+		rte_vhost_driver_unregister(p->conf.iface);
+	p->registered = false;
+}

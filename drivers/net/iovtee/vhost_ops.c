@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vhost port's ethdev operations. */
+#include <rte_vhost.h>
+
+#include "control.h"
+#include "vhost.h"
+#include "vhost_driver.h"
+
+static int
+configure(struct rte_eth_dev *dev)
+{
+	return 0;
+}
+
+static void
+set_started(struct rte_eth_dev *dev, bool started)
+{
+	struct vhost_port *p = vhost_of(dev);
+	uint8_t state = started ? RTE_ETH_QUEUE_STATE_STARTED : RTE_ETH_QUEUE_STATE_STOPPED;
+
+	control_lock();
+	p->started = started;
+	vhost_sync(p);
+	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++)
+		dev->data->rx_queue_state[i] = state;
+	for (uint16_t i = 0; i < dev->data->nb_tx_queues; i++)
+		dev->data->tx_queue_state[i] = state;
+	control_unlock();
+}
+
+static int
+start(struct rte_eth_dev *dev)
+{
+	set_started(dev, true);
+	return 0;
+}
+
+static int
+stop(struct rte_eth_dev *dev)
+{
+	set_started(dev, false);
+	return 0;
+}
+
+static int
+info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	const struct vhost_port *p = vhost_of(dev);
+
+	info->max_mac_addrs = 1;
+	info->max_rx_pktlen = UINT32_MAX;
+	info->max_rx_queues = p->conf.queues;
+	info->max_tx_queues = p->conf.queues;
+	info->min_rx_bufsize = 0;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	return 0;
+}
+
+static int
+rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+{
+	struct vhost_rxq *q = &vhost_of(dev)->rxq[queue];
+
+	control_lock();
+	q->pool = mp;
+	q->vring = VHOST_VRING_TX(queue);
+	q->port_id = dev->data->port_id;
+	q->set_up = true;
+	dev->data->rx_queues[queue] = q;
+	control_unlock();
+	return 0;
+}
+
+static int
+tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
+		const struct rte_eth_txconf *conf)
+{
+	struct vhost_txq *q = &vhost_of(dev)->txq[queue];
+
+	control_lock();
+	q->set_up = true;
+	dev->data->tx_queues[queue] = q;
+	control_unlock();
+	return 0;
+}
+
+static void
+rx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
+{
+	struct vhost_port *p = vhost_of(dev);
+
+	control_lock();
+	p->rxq[queue].set_up = false;
+	vhost_sync(p);
+	control_unlock();
+}
+
+static void
+tx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
+{
+	struct vhost_port *p = vhost_of(dev);
+
+	control_lock();
+	p->txq[queue].set_up = false;
+	vhost_sync(p);
+	control_unlock();
+}
+
+/* Nothing is filtered here: the guest gets what the switch sends. */
+static int
+filter_nothing(struct rte_eth_dev *dev)
+{
+	return 0;
+}
+
+static int
+mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
+{
+	return 0;
+}
+
+static int
+mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	return 0;
+}
+
+/* The state is kept by the events of the guest. */
+static int
+link_update(struct rte_eth_dev *dev, int wait)
+{
+	return 0;
+}
+
+/* Every packet is done with when tx_burst returns. */
+static int
+tx_done_cleanup(void *queue, uint32_t n)
+{
+	return 0;
+}
+
+static uint32_t
+rx_queue_count(void *queue)
+{
+	struct vhost_rxq *q = queue;
+	uint32_t n = 0;
+
+	if (!iovt_lock_try(&q->gate))
+		return 0;
+	if (q->vid >= 0)
+		n = rte_vhost_rx_queue_count(q->vid, q->vring);
+	iovt_lock_release(&q->gate);
+	return n;
+}
+
+void
+vhost_set_functions(struct rte_eth_dev *dev)
+{
+	dev->dev_ops = &vhost_ops;
+	dev->rx_pkt_burst = vhost_rx_burst;
+	dev->tx_pkt_burst = vhost_tx_burst;
+	dev->rx_queue_count = rx_queue_count;
+}
+
+const struct eth_dev_ops vhost_ops = {
+	.dev_configure = configure,
+	.dev_start = start,
+	.dev_stop = stop,
+	.dev_close = vhost_close,
+	.dev_infos_get = info_get,
+	.rx_queue_setup = rx_queue_setup,
+	.rx_queue_release = rx_queue_release,
+	.tx_queue_setup = tx_queue_setup,
+	.tx_queue_release = tx_queue_release,
+	.tx_done_cleanup = tx_done_cleanup,
+	.promiscuous_enable = filter_nothing,
+	.promiscuous_disable = filter_nothing,
+	.allmulticast_enable = filter_nothing,
+	.allmulticast_disable = filter_nothing,
+	.mac_addr_set = mac_addr_set,
+	.mtu_set = mtu_set,
+	.link_update = link_update,
+	.stats_get = vhost_stats_get,
+	.stats_reset = vhost_stats_reset,
+	.xstats_get_names = vhost_xstats_get_names,
+	.xstats_get = vhost_xstats_get,
+	.xstats_reset = vhost_stats_reset,
+};

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vhost port's hot path. */
+#include <sys/eventfd.h>
+
+#include <rte_prefetch.h>
+#include <rte_vhost.h>
+
+#include <linux/virtio_net.h>
+
+#include "copy.h"
+#include "log.h"
+#include "vhost.h"
+
+/* Packets handled at a time: bounds the arrays on the stack. */
+#define BATCH 64
+
+/* Pieces of one packet that is copied: as many segments as any port of ours makes. */
+#define PIECES 64
+
+/* From the NIC's findings, never from guest memory (virtio 1.2, 5.1.6.4). */
+static inline struct iovt_vnet_hdr
+make_hdr(const struct vhost_txq *q, const struct rte_mbuf *m)
+{
+	struct iovt_vnet_hdr hdr = {.num_buffers = 1};
+
+	if (q->guest_csum &&
+			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	return hdr;
+}
+
+/* Deliver a packet where the NIC wrote it: one used-ring entry. */
+static inline bool
+deliver_in_place(struct vhost_txq *q, struct rte_mbuf *m, struct tee_rec *rec)
+{
+	struct iovt_vnet_hdr hdr = make_hdr(q, m);
+
+	if (unlikely(rte_mbuf_refcnt_read(m) != 1 || m->nb_segs != 1 ||
+			rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1))
+		return false;
+	return iovt_rx_complete(q->rxq, rec->id, rte_pktmbuf_mtod(m, void *), m->data_len, &hdr);
+}
+
+/* The counter of the reason why a packet could not be delivered in place. */
+static uint64_t *
+copy_reason(struct vhost_txq *q, const struct rte_mbuf *m)
+{
+	const struct rte_mbuf *root = tee_root(m);
+	const struct tee_rec *rec;
+
+	if (m->nb_segs != 1)
+		return &q->stats.copied_segments;
+	if (root == NULL)
+		return &q->stats.copied_unbound;
+	rec = tee_rec(root->pool->pool_data, root);
+	if (root != m || rte_mbuf_refcnt_read(m) != 1 || rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1)
+		return &q->stats.copied_shared;
+	return rec->rxq != q->rxq ? &q->stats.copied_foreign : &q->stats.copied_moved;
+}
+
+/* Data in the memory of a guest that is not trusted may go to that guest only. */
+static bool
+may_deliver(const struct vhost_txq *q, const struct rte_mbuf *m)
+{
+	for (; m != NULL; m = m->next) {
+		const struct rte_mbuf *root = tee_root(m);
+		bool ok = root == NULL || ((struct tee_pool *)root->pool->pool_data)->trust;
+
+		for (uint16_t i = 0; !ok && i < q->port->conf.queues; i++)
+			ok = q->port->txq[i].tee_mp == root->pool;
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static int
+copy_segments(struct iovt_rxq *rxq, const struct rte_mbuf *m, const struct iovt_vnet_hdr *hdr)
+{
+	struct iovt_piece piece[PIECES];
+	uint32_t len = m->pkt_len;
+	unsigned int n = 0;
+
+	for (; m != NULL; m = m->next) {
+		if (n == PIECES)
+			return -EMSGSIZE;
+		piece[n].data = rte_pktmbuf_mtod(m, const void *);
+		piece[n++].len = m->data_len;
+	}
+	return iovt_rx_copy_pieces(rxq, piece, n, len, hdr);
+}
+
+/*
+ * Deliver by copying. 0: done with the packet (delivered, or dropped and counted);
+ * -ENOBUFS: the guest has no room now.
+ */
+static inline int
+deliver_copy(struct vhost_txq *q, struct rte_mbuf *m)
+{
+	struct iovt_vnet_hdr hdr = make_hdr(q, m);
+	uint64_t *reason = &q->stats.copied_unbound;
+	int ret;
+
+	if (unlikely((m->ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) ||
+			m->nb_segs != 1)) {
+		reason = copy_reason(q, m);
+		if (!may_deliver(q, m)) {
+			q->stats.dropped_isolation++;
+			return 0;
+		}
+	}
+	if (likely(m->nb_segs == 1))
+		ret = iovt_rx_copy(q->rxq, rte_pktmbuf_mtod(m, void *), m->data_len, &hdr);
+	else
+		ret = copy_segments(q->rxq, m, &hdr);
+	if (likely(ret == 0)) {
+		(*reason)++;
+		q->stats.packets++;
+		q->stats.bytes += m->pkt_len;
+	} else if (ret == -EMSGSIZE) {
+		q->stats.dropped_too_big++;
+		ret = 0;
+	}
+	return ret;
+}
+
+static inline void
+notify_guest(struct vhost_txq *q)
+{
+	if (q->callfd >= 0)
+		eventfd_write(q->callfd, 1);
+	else
+		q->notify_pending = true;
+}
+
+static __rte_cold void
+report_broken(struct vhost_txq *q)
+{
+	if (q->error_logged)
+		return;
+	q->error_logged = true;
+	IOVTEE_LOG(ERR, "%s q%u: the guest broke its receive ring (%s); the queue is stopped until the "
+			"guest resets it",
+			q->port->data->name, q->queue, q->rxq->error);
+}
+
+/* At most BATCH packets. Returns how many are done with, in order. */
+static uint16_t
+tx_batch(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct rte_mbuf *completed[BATCH], *copied[BATCH];
+	struct tee_pool *tee = q->tee;
+	uint16_t nc = 0, nf = 0, i;
+	uint64_t bytes = 0;
+
+	if (unlikely(!iovt_rx_begin(q->rxq))) {
+		report_broken(q);
+		return 0;
+	}
+	for (i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+
+		if (likely(m->pool == q->tee_mp)) {
+			struct tee_rec *rec = tee_rec(tee, m);
+
+			if (likely(rec->rxq == q->rxq && deliver_in_place(q, m, rec))) {
+				rec->rxq = NULL;
+				bytes += m->data_len;
+				completed[nc++] = m;
+				continue;
+			}
+		}
+		if (unlikely(deliver_copy(q, m) < 0))
+			break;
+		copied[nf++] = m;
+	}
+	if (iovt_rx_end(q->rxq))
+		notify_guest(q);
+	q->stats.packets += nc;
+	q->stats.zero_copy_packets += nc;
+	q->stats.bytes += bytes;
+	if (nc > 0)
+		tee_pool_put(tee, completed, nc);
+	if (nf > 0)
+		rte_pktmbuf_free_bulk(copied, nf);
+	return i;
+}
+
+uint16_t
+vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct vhost_txq *q = queue;
+	uint16_t done = 0;
+
+	if (unlikely(!iovt_lock_try(&q->gate)))
+		return 0;
+	if (unlikely(q->rxq == NULL)) {
+		q->stats.dropped_not_ready += n;
+		goto out;
+	}
+	while (done < n) {
+		uint16_t batch = RTE_MIN(n - done, BATCH);
+		uint16_t sent = tx_batch(q, pkts + done, batch);
+
+		done += sent;
+		if (unlikely(sent < batch)) {
+			q->stats.dropped_no_buffer += n - done;
+			break;
+		}
+	}
+out:
+	iovt_lock_release(&q->gate);
+	return done;
+}
+
+uint16_t
+vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct vhost_rxq *q = queue;
+	uint64_t bytes = 0;
+	uint16_t got = 0;
+
+	if (unlikely(!iovt_lock_try(&q->gate)))
+		return 0;
+	if (likely(q->vid >= 0))
+		got = rte_vhost_dequeue_burst(q->vid, q->vring, q->pool, pkts, n);
+	iovt_lock_release(&q->gate);
+	for (uint16_t i = 0; i < got; i++) {
+		pkts[i]->port = q->port_id;
+		bytes += pkts[i]->pkt_len;
+	}
+	q->packets += got;
+	q->bytes += bytes;
+	return got;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include "chain.h"
+
+/* Add one writable descriptor; what else a buffer for the device to fill may not be. */
+static int64_t
+add_writable(struct iovt_segs *segs, const struct vring_desc *d)
+{
+	if (!(d->flags & VRING_DESC_F_WRITE) || d->len == 0)
+		return -EPROTO;
+	return iovt_segs_add(segs, d->addr, d->len);
+}
+
+/* An indirect table (virtio 1.2, 2.7.5.3), read in place through the memory snapshot. */
+static int64_t
+read_indirect(const struct vring_desc *indirect, const struct iovt_guest_mem *mem,
+		struct iovt_segs *segs)
+{
+	uint32_t n = indirect->len / sizeof(struct vring_desc);
+	uint32_t i = 0;
+	int64_t total = 0;
+
+	if (n == 0 || n > UINT16_MAX || indirect->len % sizeof(struct vring_desc) != 0)
+		return -EPROTO;
+	for (uint32_t steps = 0; steps < n; steps++) {
+		const struct vring_desc *entry = iovt_guest_mem_va(
+				mem, indirect->addr + i * sizeof(*entry), sizeof(*entry));
+		struct vring_desc d;
+		int64_t len;
+
+		if (entry == NULL)
+			return -EPROTO;
+		d = iovt_desc_read(entry);
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			return -EPROTO;
+		len = add_writable(segs, &d);
+		if (len < 0)
+			return len;
+		total += len;
+		if (!(d.flags & VRING_DESC_F_NEXT))
+			return total;
+		if (d.next >= n)
+			return -EPROTO;
+		i = d.next;
+	}
+	return -EPROTO; /* more links than entries: a loop */
+}
+
+int64_t
+iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc first,
+		const struct iovt_guest_mem *mem, struct iovt_segs *segs)
+{
+	struct vring_desc d = first;
+	int64_t total = 0, len;
+
+	for (uint32_t steps = 0; steps < size; steps++) {
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			/* An indirect descriptor ends its chain. */
+			if (d.flags & VRING_DESC_F_NEXT)
+				return -EPROTO;
+			len = read_indirect(&d, mem, segs);
+			return len < 0 ? len : total + len;
+		}
+		len = add_writable(segs, &d);
+		if (len < 0)
+			return len;
+		total += len;
+		if (!(d.flags & VRING_DESC_F_NEXT))
+			return total;
+		if (d.next >= size)
+			return -EPROTO;
+		d = iovt_desc_read(&table[d.next]);
+	}
+	return -EPROTO; /* more links than descriptors: a loop */
+}

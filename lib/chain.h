@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Descriptor chains: reading what a guest offers as receive buffers.
+ *
+ * A chain is copied out of guest memory descriptor by descriptor, each read once, checked, and
+ * kept here as a flat list of device-writable segments. Works for direct chains, indirect
+ * tables, and direct descriptors that end in an indirect table (virtio 1.2, 2.7.5.3).
+ */
+#ifndef IOVT_CHAIN_H
+#define IOVT_CHAIN_H
+
+#include <stdint.h>
+
+#include <linux/virtio_ring.h>
+
+#include "guest_mem.h"
+
+/* Segments kept for one packet. Longer chains are legal; what lies beyond is left unused. */
+#define IOVT_SEGS_MAX 128
+
+struct iovt_seg {
+	uint64_t gpa;
+	uint32_t len; /* bytes, not 0 */
+};
+
+struct iovt_segs {
+	uint32_t n;
+	struct iovt_seg seg[IOVT_SEGS_MAX];
+};
+
+/* Read one split-ring descriptor from guest memory, each byte once. */
+IOVT_INLINE struct vring_desc
+iovt_desc_read(const struct vring_desc *d)
+{
+	struct vring_desc copy;
+
+	copy.addr = IOVT_READ_ONCE(d->addr);
+	copy.len = IOVT_READ_ONCE(d->len);
+	copy.flags = IOVT_READ_ONCE(d->flags);
+	copy.next = IOVT_READ_ONCE(d->next);
+	return copy;
+}
+
+/* Append one segment. Returns the bytes it adds to the packet's capacity. */
+IOVT_INLINE uint32_t
+iovt_segs_add(struct iovt_segs *segs, uint64_t gpa, uint32_t len)
+{
+	if (iovt_unlikely(segs->n == IOVT_SEGS_MAX))
+		return 0;
+	segs->seg[segs->n].gpa = gpa;
+	segs->seg[segs->n].len = len;
+	segs->n++;
+	return len;
+}
+
+/**
+ * Read the chain that starts at table[head], appending its segments.
+ *
+ * @param table split descriptor table of size entries, in guest memory.
+ * @param first the head descriptor, already read.
+ * @param mem where indirect tables are looked up.
+ * @return capacity in bytes (saturating), or -EPROTO: a loop, an index or an indirect table
+ *   outside its bounds, a nested indirect table, a device-readable or an empty descriptor.
+ */
+int64_t iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc first,
+		const struct iovt_guest_mem *mem, struct iovt_segs *segs);
+
+#endif

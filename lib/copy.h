@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Copy: deliver a packet that lies elsewhere, with the CPU in the NIC's place (hot path).
+ *
+ * Takes buffers from the ring in order, or reclaimed ones when the ring is empty. A packet larger
+ * than one buffer takes several if the guest negotiated MRG_RXBUF (virtio 1.2, 5.1.6.4).
+ */
+#ifndef IOVT_COPY_H
+#define IOVT_COPY_H
+
+#include "complete.h"
+
+/* One piece of a packet to be copied. */
+struct iovt_piece {
+	const void *data;
+	uint32_t len;
+};
+
+/**
+ * Deliver a packet of len bytes, made of nr pieces, by copying. Between begin and end.
+ *
+ * @param hdr virtio-net header with num_buffers 1; the right number is filled in.
+ * @return 0; -ENOBUFS: the guest has too few buffers now; -EMSGSIZE: it cannot take a packet of
+ *   this size; -EPROTO: the ring is broken. Nothing is delivered on an error.
+ */
+int iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigned int nr,
+		uint32_t len, const struct iovt_vnet_hdr *hdr);
+
+/** The same for a packet in one piece. The common case, one large enough buffer, is inline. */
+IOVT_INLINE int
+iovt_rx_copy(struct iovt_rxq *q, const void *data, uint32_t len, const struct iovt_vnet_hdr *hdr)
+{
+	const struct iovt_piece piece = {data, len};
+	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
+	struct iovt_segs segs;
+	int64_t capacity;
+	uint16_t id;
+	uint8_t *va;
+
+	if (iovt_unlikely(iovt_split_available(&q->vr, 1) <= 0))
+		goto general;
+	segs.n = 0;
+	capacity = iovt_split_take(&q->vr, &segs, &id);
+	if (iovt_unlikely(capacity < 0))
+		goto general;
+	va = iovt_guest_mem_va(q->mem, segs.seg[0].gpa, segs.seg[0].len);
+	if (iovt_unlikely(capacity < (int64_t)q->hdr_len + len || segs.n != 1 || va == NULL ||
+			q->binding[id].state != IOVT_FREE)) {
+		iovt_split_untake(&q->vr, 1);
+		goto general;
+	}
+	q->taken[slot] = id;
+	iovt_hdr_write(va, hdr, q->hdr_len);
+	__builtin_memcpy(va + q->hdr_len, data, len);
+	iovt_split_put(&q->vr, id, q->hdr_len + len);
+	q->stats.copied_bufs++;
+	return 0;
+general:
+	return iovt_rx_copy_pieces(q, &piece, 1, len, hdr);
+}
+
+#endif

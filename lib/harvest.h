@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Harvest: lend the guest's empty receive buffers to the NIC (hot path).
+ *
+ * R. Kawashima, IEEE TNSM 18(1), 2021: the physical Rx queue's entries are the virtual Rx queue's.
+ */
+#ifndef IOVT_HARVEST_H
+#define IOVT_HARVEST_H
+
+#include "rxq.h"
+
+/* A lent buffer: len bytes at va (iova for the device), beginning with the virtio-net header. */
+struct iovt_buf {
+	uint8_t *va;
+	uint64_t iova;
+	uint32_t len;
+	uint16_t id; /* to be given to complete or reclaim */
+};
+
+IOVT_INLINE void
+iovt_lend(struct iovt_rxq *q, uint16_t id, struct iovt_buf *buf)
+{
+	const struct iovt_binding *b = &q->binding[id];
+
+	buf->va = b->va;
+	buf->iova = b->iova;
+	buf->len = b->len;
+	buf->id = id;
+	q->nr_lent++;
+}
+
+/*
+ * May a NIC fill this chain? One descriptor, or a header descriptor and one that follows it in
+ * memory; in one region, contiguous for the device, and large enough for whatever the NIC writes,
+ * since a NIC must never be able to write outside a descriptor.
+ */
+IOVT_INLINE bool
+iovt_bindable(const struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_binding *b)
+{
+	const struct iovt_mem_region *r;
+	uint64_t gpa = segs->seg[0].gpa;
+	uint32_t len = segs->seg[0].len;
+
+	if (iovt_unlikely(segs->n != 1)) {
+		if (segs->n != 2 || len != q->hdr_len || gpa + len != segs->seg[1].gpa ||
+				segs->seg[1].len > UINT32_MAX - len)
+			return false;
+		len += segs->seg[1].len;
+	}
+	if (iovt_unlikely(len < q->bind_min))
+		return false;
+	r = iovt_guest_mem_find(q->mem, gpa, len);
+	if (iovt_unlikely(r == NULL))
+		return false;
+	b->va = r->va + (gpa - r->gpa);
+	b->len = len;
+	return iovt_guest_mem_iova(r, b->va, len, &b->iova) == 0;
+}
+
+/* Take one chain from the ring and bind it. false: nothing taken, look no further. */
+IOVT_INLINE bool
+iovt_harvest_one(struct iovt_rxq *q, uint16_t *id)
+{
+	struct iovt_segs segs;
+	struct iovt_binding b;
+	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
+
+	segs.n = 0;
+	if (iovt_unlikely(iovt_split_take(&q->vr, &segs, id) < 0)) {
+		iovt_rxq_break(q, "malformed descriptor chain");
+		return false;
+	}
+	if (iovt_unlikely(q->binding[*id].state != IOVT_FREE)) {
+		iovt_rxq_break(q, "a buffer in use was made available again");
+		return false;
+	}
+	if (iovt_unlikely(!iovt_bindable(q, &segs, &b))) {
+		/* Left for a copy, which takes buffers in order. */
+		iovt_split_untake(&q->vr, 1);
+		q->head_unbindable = true;
+		if (q->unbindable_at != q->vr.last_avail) {
+			q->unbindable_at = q->vr.last_avail;
+			q->stats.unbindable++;
+		}
+		return false;
+	}
+	b.state = IOVT_FREE;
+	q->binding[*id] = b;
+	iovt_binding_move(&q->binding[*id], IOVT_FREE, IOVT_LENT);
+	q->taken[slot] = *id;
+	return true;
+}
+
+/**
+ * Lend up to n buffers, or none if fewer than min can be lent. Any lcore; not blocking but for
+ * another lcore's burst on the same queue.
+ *
+ * @return buffers written to bufs.
+ */
+IOVT_INLINE unsigned int
+iovt_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned int min)
+{
+	unsigned int room, k = 0;
+	int ready;
+
+	iovt_lock_take(&q->lock);
+	if (iovt_unlikely(q->state != IOVT_RXQ_RUNNING))
+		goto out;
+	room = q->lend_max - q->nr_lent;
+	if (n > room)
+		n = room;
+	ready = iovt_split_available(&q->vr, n);
+	if (iovt_unlikely(ready < 0)) {
+		iovt_rxq_break(q, "avail index jumped");
+		goto out;
+	}
+	ready += q->nr_reclaimed;
+	if (iovt_unlikely(ready < (int)n)) {
+		q->stats.starved++;
+		n = ready;
+	}
+	q->head_unbindable = false;
+	if (iovt_unlikely(n < min))
+		goto out;
+	while (k < n && q->nr_reclaimed > 0) {
+		uint16_t id = q->reclaimed[--q->nr_reclaimed];
+
+		iovt_binding_move(&q->binding[id], IOVT_RECLAIMED, IOVT_LENT);
+		iovt_lend(q, id, &bufs[k++]);
+	}
+	iovt_split_prefetch(&q->vr, n - k);
+	while (k < n) {
+		uint16_t id;
+
+		if (iovt_unlikely(!iovt_harvest_one(q, &id)))
+			break;
+		iovt_lend(q, id, &bufs[k++]);
+		q->stats.harvested++;
+	}
+	if (iovt_unlikely(k < min)) {
+		for (unsigned int i = 0; i < k; i++) {
+			iovt_binding_move(&q->binding[bufs[i].id], IOVT_LENT, IOVT_RECLAIMED);
+			q->reclaimed[q->nr_reclaimed++] = bufs[i].id;
+		}
+		q->nr_lent -= k;
+		k = 0;
+	}
+out:
+	iovt_lock_release(&q->lock);
+	return k;
+}
+
+#endif

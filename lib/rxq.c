@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "rxq.h"
+
+static bool
+conf_valid(const struct iovt_rxq_conf *c)
+{
+	if (c->size == 0 || c->size > 32768 || (c->size & (c->size - 1)) != 0)
+		return false;
+	if (c->mem == NULL || c->desc == NULL || c->avail == NULL || c->used == NULL)
+		return false;
+	return c->lend_max <= c->size && (c->hdr_len == 10 || c->hdr_len == 12);
+}
+
+static void
+rxq_free(struct iovt_rxq *q)
+{
+	void (*release)(void *ctx) = q->release;
+	void *ctx = q->ctx;
+
+	iovt_guest_mem_unref(q->mem);
+	free(q->binding);
+	free(q->reclaimed);
+	free(q->taken);
+	free(q);
+	if (release != NULL)
+		release(ctx);
+}
+
+int
+iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
+{
+	struct iovt_rxq *q;
+
+	if (!conf_valid(conf))
+		return -EINVAL;
+	q = aligned_alloc(64, (sizeof(*q) + 63) & ~(size_t)63);
+	if (q == NULL)
+		return -ENOMEM;
+	*q = (struct iovt_rxq){
+		.state = IOVT_RXQ_RUNNING,
+		.hdr_len = conf->hdr_len,
+		.mergeable = conf->mergeable,
+		.lend_max = conf->lend_max,
+		.unbindable_at = conf->last_avail - 1,
+		.bind_min = conf->hdr_len + conf->nic_max,
+		.vr = {
+			.desc = conf->desc,
+			.avail = conf->avail,
+			.used = conf->used,
+			.mem = conf->mem,
+			.size = conf->size,
+			.last_avail = conf->last_avail,
+			.avail_seen = conf->last_avail,
+			.last_used = conf->last_used,
+			.published = conf->last_used,
+			.event_idx = conf->event_idx,
+		},
+		.binding = calloc(conf->size, sizeof(*q->binding)),
+		.reclaimed = calloc(conf->size, sizeof(*q->reclaimed)),
+		.taken = calloc(conf->size, sizeof(*q->taken)),
+		.mem = conf->mem,
+		.release = conf->release,
+		.ctx = conf->ctx,
+	};
+	if (q->binding == NULL || q->reclaimed == NULL || q->taken == NULL)
+		goto fail;
+	iovt_guest_mem_ref(q->mem);
+	iovt_split_no_kicks(&q->vr);
+	*out = q;
+	return 0;
+
+fail:
+	free(q->binding);
+	free(q->reclaimed);
+	free(q->taken);
+	free(q);
+	return -ENOMEM;
+}
+
+void
+iovt_rxq_close(struct iovt_rxq *q)
+{
+	iovt_lock_take(&q->lock);
+	if (q->state == IOVT_RXQ_RUNNING)
+		q->state = IOVT_RXQ_CLOSED;
+	iovt_lock_release(&q->lock);
+}
+
+/* The newest avail entries, as long as each is a reclaimed buffer: as if never taken. */
+static void
+rewind_newest(struct iovt_rxq *q)
+{
+	uint16_t mask = q->vr.size - 1;
+
+	while (q->nr_reclaimed > 0) {
+		uint16_t id = q->taken[(q->vr.last_avail - 1) & mask];
+
+		if (q->binding[id].state != IOVT_RECLAIMED)
+			return;
+		iovt_binding_move(&q->binding[id], IOVT_RECLAIMED, IOVT_FREE);
+		iovt_split_untake(&q->vr, 1);
+		q->nr_reclaimed--;
+		q->stats.rewound++;
+	}
+}
+
+static void
+flush_rest(struct iovt_rxq *q)
+{
+	for (uint16_t id = 0; id < q->vr.size && q->nr_reclaimed > 0; id++) {
+		if (q->binding[id].state != IOVT_RECLAIMED)
+			continue;
+		iovt_binding_move(&q->binding[id], IOVT_RECLAIMED, IOVT_FREE);
+		iovt_split_put(&q->vr, id, 0);
+		q->nr_reclaimed--;
+		q->stats.flushed++;
+	}
+	iovt_split_publish(&q->vr);
+}
+
+unsigned int
+iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16_t *last_used)
+{
+	unsigned int lent;
+
+	iovt_lock_take(&q->lock);
+	if (q->state == IOVT_RXQ_CLOSED) { /* a broken ring is not touched */
+		rewind_newest(q);
+		flush_rest(q);
+	}
+	q->stats.abandoned += q->nr_reclaimed;
+	q->nr_reclaimed = 0;
+	*last_avail = q->vr.last_avail;
+	*last_used = q->vr.last_used;
+	lent = q->nr_lent;
+	q->stats.late += lent;
+	iovt_lock_release(&q->lock);
+	return lent;
+}
+
+void
+iovt_rxq_put(struct iovt_rxq *q)
+{
+	bool last;
+
+	iovt_lock_take(&q->lock);
+	q->put = true;
+	last = q->nr_lent == 0;
+	iovt_lock_release(&q->lock);
+	if (last)
+		rxq_free(q);
+}
+
+unsigned int
+iovt_rxq_available(struct iovt_rxq *q)
+{
+	int ready = 0;
+
+	iovt_lock_take(&q->lock);
+	if (q->state == IOVT_RXQ_RUNNING)
+		ready = iovt_split_available(&q->vr, q->vr.size) + q->nr_reclaimed;
+	iovt_lock_release(&q->lock);
+	return ready > 0 ? ready : 0;
+}
+
+void
+iovt_rxq_reclaim(struct iovt_rxq *q, const uint16_t *ids, unsigned int n)
+{
+	bool last;
+
+	if (n == 0)
+		return;
+	iovt_lock_take(&q->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		iovt_binding_move(&q->binding[ids[i]], IOVT_LENT, IOVT_RECLAIMED);
+		q->reclaimed[q->nr_reclaimed++] = ids[i];
+	}
+	q->nr_lent -= n;
+	q->stats.reclaimed += n;
+	last = q->put && q->nr_lent == 0;
+	iovt_lock_release(&q->lock);
+	if (last)
+		rxq_free(q);
+}
+
+void
+iovt_rxq_break(struct iovt_rxq *q, const char *why)
+{
+	if (q->state != IOVT_RXQ_RUNNING)
+		return;
+	q->state = IOVT_RXQ_BROKEN;
+	q->error = why;
+	q->stats.ring_errors++;
+}

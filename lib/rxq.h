@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A guest's receive virtqueue, as the switch's back end sees it: control side.
+ *
+ * The data path is in harvest.h (guest buffers out to the NIC), complete.h (filled buffers back to
+ * the guest) and copy.h (the same with the CPU in the NIC's place).
+ *
+ * Life: create -> data path runs -> close (data path sees nothing any more) -> the owner flushes
+ * the NIC, so that lent buffers come back by reclaim -> give_back -> put. A queue with buffers still
+ * lent stays in memory after put, holding its guest memory, until the last one is reclaimed.
+ */
+#ifndef IOVT_RXQ_H
+#define IOVT_RXQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "barrier.h"
+#include "binding.h"
+#include "guest_mem.h"
+#include "vring_split.h"
+
+/* The virtio-net header (virtio 1.2, 5.1.6), little endian, 10 bytes without num_buffers. */
+struct iovt_vnet_hdr {
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t hdr_len;
+	uint16_t gso_size;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+	uint16_t num_buffers;
+};
+_Static_assert(sizeof(struct iovt_vnet_hdr) == 12, "virtio-net header layout");
+
+enum iovt_rxq_state {
+	IOVT_RXQ_RUNNING,
+	IOVT_RXQ_CLOSED, /* by its owner */
+	IOVT_RXQ_BROKEN, /* by the guest: left alone until it is reset */
+};
+
+/*
+ * Counters, written under the queue's lock, read by anybody. Every harvested buffer is accounted for:
+ * harvested = completed + copied_reclaimed + rewound + flushed + abandoned + late, once the queue is
+ * given back; before that, nr_lent + nr_reclaimed make up the difference.
+ */
+struct iovt_rxq_stats {
+	uint64_t harvested; /* buffers taken from the avail ring for the NIC */
+	uint64_t completed; /* lent buffers delivered to the guest */
+	uint64_t copied_bufs; /* buffers filled by the CPU and delivered */
+	uint64_t copied_reclaimed; /* of these, the ones that had been harvested before */
+	uint64_t reclaimed; /* lent buffers that came back undelivered */
+	uint64_t rewound; /* buffers given back by rewinding the avail index */
+	uint64_t flushed; /* buffers given back with length 0 */
+	uint64_t abandoned; /* reclaimed buffers of a broken ring, which is left alone */
+	uint64_t late; /* buffers that were still lent at give_back */
+	uint64_t unbindable; /* chains met by harvest that a NIC may not fill */
+	uint64_t starved; /* harvests that found no chain available */
+	uint64_t ring_errors; /* 1 once the ring is broken */
+};
+
+struct iovt_rxq_conf {
+	struct iovt_guest_mem *mem; /* a reference is taken */
+	struct vring_desc *desc; /* the three areas, in our mapping, inside mem */
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t size; /* entries: a power of two, at most 32768 */
+	uint16_t last_avail; /* where to go on (SET_VRING_BASE) */
+	uint16_t last_used;
+	uint16_t lend_max; /* buffers that may be with the NIC and the switch at once */
+	uint8_t hdr_len; /* 12, or 10 for a guest without VERSION_1 and MRG_RXBUF */
+	bool mergeable; /* MRG_RXBUF negotiated: a packet may take several buffers */
+	bool event_idx;
+	uint32_t nic_max; /* largest number of bytes that the NIC may write for one frame */
+	/* Called once when the queue is put and its last buffer is back; must not block. */
+	void (*release)(void *ctx);
+	void *ctx;
+};
+
+struct iovt_rxq {
+	struct iovt_lock lock;
+	uint8_t state; /* enum iovt_rxq_state */
+	uint8_t hdr_len;
+	bool mergeable;
+	bool put; /* the owner has let go */
+	bool head_unbindable; /* harvest stopped at a chain that only a copy can use */
+	uint16_t lend_max;
+	uint16_t nr_lent;
+	uint16_t nr_reclaimed;
+	uint16_t unbindable_at; /* avail index of that chain */
+	uint32_t bind_min; /* bytes that a bindable buffer holds at least */
+	struct iovt_vring_split vr;
+	struct iovt_binding *binding; /* [size], by id */
+	uint16_t *reclaimed; /* [size], a stack of ids */
+	uint16_t *taken; /* [size], ids in the order in which they were taken */
+	const char *error; /* what broke the ring */
+	struct iovt_rxq_stats stats;
+	struct iovt_guest_mem *mem;
+	void (*release)(void *ctx);
+	void *ctx;
+};
+
+/** @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM. Control thread. */
+int iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out);
+
+/**
+ * Shut the data path out: returns when no lcore is inside a call on this queue and none will do
+ * anything but reclaim from now on. Control thread; waits for one burst at most.
+ */
+void iovt_rxq_close(struct iovt_rxq *q);
+
+/**
+ * Give every buffer that is back to the guest: by rewinding the avail index where they are its newest
+ * entries, else as used with length 0 (a virtio-net driver counts and recycles that). After close.
+ *
+ * @param last_avail, last_used the bases that the front end must be told (GET_VRING_BASE).
+ * @return buffers still lent, counted as late: the guest does not get those back.
+ */
+unsigned int iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16_t *last_used);
+
+/** Let go of a closed queue. Freed now, or by the reclaim of the last lent buffer. */
+void iovt_rxq_put(struct iovt_rxq *q);
+
+/** Buffers that could be lent now, as far as the ring's indices tell. Any thread, not for the hot path. */
+unsigned int iovt_rxq_available(struct iovt_rxq *q);
+
+/** Lent buffers that came back undelivered. Any lcore, at any time in the queue's life. */
+void iovt_rxq_reclaim(struct iovt_rxq *q, const uint16_t *ids, unsigned int n);
+
+/** Mark the ring broken, for a reason; counted and left alone from now on. Under the lock. */
+void iovt_rxq_break(struct iovt_rxq *q, const char *why);
+
+#endif

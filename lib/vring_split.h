@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The split virtqueue (virtio 1.2, 2.7) behind six verbs, device side:
+ *
+ *   available  how many chains the guest has made available
+ *   prefetch   bring the next descriptors into the cache
+ *   take       read and check the next available chain
+ *   untake     give the newest taken chains back, unread
+ *   put        write a used element
+ *   publish    show the used elements to the guest; says if it wants to be notified
+ *
+ * The engine is written over these verbs alone. All calls under the queue's lock.
+ */
+#ifndef IOVT_VRING_SPLIT_H
+#define IOVT_VRING_SPLIT_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/virtio_ring.h>
+
+#include "barrier.h"
+#include "chain.h"
+#include "guest_mem.h"
+
+struct iovt_vring_split {
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	const struct iovt_guest_mem *mem;
+	uint16_t size; /* entries, a power of two */
+	uint16_t last_avail; /* next avail entry to take, free running */
+	uint16_t avail_seen; /* the guest's avail index as last read */
+	uint16_t last_used; /* next used entry to write, free running */
+	uint16_t published; /* used index as last shown to the guest */
+	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
+};
+
+/*
+ * How many chains can be taken; the guest's index is read again if fewer than want are known of.
+ * 2.7.13.3: the index is read first, the entries it covers after. -EPROTO: the index jumped.
+ */
+IOVT_INLINE int
+iovt_split_available(struct iovt_vring_split *vr, unsigned int want)
+{
+	uint16_t n = vr->avail_seen - vr->last_avail;
+
+	if (n >= want)
+		return n;
+	vr->avail_seen = iovt_load_acquire(&vr->avail->idx);
+	n = vr->avail_seen - vr->last_avail;
+	return iovt_likely(n <= vr->size) ? n : -EPROTO;
+}
+
+/* Bring the next n descriptors, as far as known to be available, into the cache. */
+IOVT_INLINE void
+iovt_split_prefetch(const struct iovt_vring_split *vr, unsigned int n)
+{
+	uint16_t ready = vr->avail_seen - vr->last_avail;
+
+	if (n > ready)
+		n = ready;
+	for (unsigned int i = 0; i < n; i++) {
+		uint16_t slot = (vr->last_avail + i) & (vr->size - 1);
+		uint16_t head = IOVT_READ_ONCE(vr->avail->ring[slot]) & (vr->size - 1);
+
+		__builtin_prefetch(&vr->desc[head]);
+	}
+}
+
+/**
+ * Take the next available chain; available() must have said that there is one.
+ *
+ * @param segs the chain's segments are appended.
+ * @param id the chain's head, to be given to put(); below size.
+ * @return capacity in bytes, or -EPROTO: malformed, and nothing is taken.
+ */
+IOVT_INLINE int64_t
+iovt_split_take(struct iovt_vring_split *vr, struct iovt_segs *segs, uint16_t *id)
+{
+	uint16_t slot = vr->last_avail & (vr->size - 1);
+	uint16_t head = IOVT_READ_ONCE(vr->avail->ring[slot]);
+	struct vring_desc d;
+	int64_t len;
+
+	if (iovt_unlikely(head >= vr->size))
+		return -EPROTO;
+	d = iovt_desc_read(&vr->desc[head]);
+	if (iovt_likely(d.flags == VRING_DESC_F_WRITE && d.len != 0))
+		len = iovt_segs_add(segs, d.addr, d.len);
+	else
+		len = iovt_chain_read(vr->desc, vr->size, d, vr->mem, segs);
+	if (iovt_likely(len >= 0)) {
+		*id = head;
+		vr->last_avail++;
+	}
+	return len;
+}
+
+IOVT_INLINE void
+iovt_split_untake(struct iovt_vring_split *vr, uint16_t n)
+{
+	vr->last_avail -= n;
+}
+
+/* 2.7.8.2: element first; the index that covers it is stored by publish(). */
+IOVT_INLINE void
+iovt_split_put(struct iovt_vring_split *vr, uint16_t id, uint32_t len)
+{
+	struct vring_used_elem *e = &vr->used->ring[vr->last_used & (vr->size - 1)];
+
+	IOVT_WRITE_ONCE(e->id, id);
+	IOVT_WRITE_ONCE(e->len, len);
+	vr->last_used++;
+}
+
+/* Returns whether the guest asked to be notified of what is published now (2.7.7, 2.7.10). */
+IOVT_INLINE bool
+iovt_split_publish(struct iovt_vring_split *vr)
+{
+	uint16_t old = vr->published, now = vr->last_used;
+	uint16_t event;
+
+	if (old == now)
+		return false;
+	iovt_store_release(&vr->used->idx, now);
+	vr->published = now;
+	/* The guest re-enables notifications, then looks at the index; so the order here is
+	 * index, fence, wish. */
+	iovt_full_fence();
+	if (!vr->event_idx)
+		return !(IOVT_READ_ONCE(vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+	event = IOVT_READ_ONCE(vr->avail->ring[vr->size]);
+	return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
+}
+
+/* The engine polls: it never wants to be kicked (2.7.7.2). */
+IOVT_INLINE void
+iovt_split_no_kicks(struct iovt_vring_split *vr)
+{
+	IOVT_WRITE_ONCE(vr->used->flags, VRING_USED_F_NO_NOTIFY);
+}
+
+#endif
