@@ -198,7 +198,7 @@ check_ready(struct vhost_txq *q, const struct uplink_rxq *uq)
 
 /* From here on the NIC writes into the guest's memory. */
 static int
-lend(struct vhost_txq *q, struct uplink_rxq *uq)
+lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 {
 	const struct vhost_conf *conf = &q->port->conf;
 	bool any_unicast = !conf->has_mac;
@@ -207,8 +207,8 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq)
 	uplink_rxq_gate(uq);
 	uq->tee->trust = conf->trust;
 	uq->tee->starve_nic = conf->starve_nic;
-	uq->tee->rxq = q->rxq;
-	uq->hdr_len = q->rxq->hdr_len;
+	uq->tee->rxq = rxq;
+	uq->hdr_len = rxq->hdr_len;
 	uq->steer = (struct uplink_steer){
 		.mac = conf->mac,
 		.any_unicast = any_unicast,
@@ -217,7 +217,7 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq)
 	uq->missteered = false;
 	uq->mapped = q;
 	uq->burst = uplink_rx_mapped_fn(conf->strict_headroom, any_unicast);
-	ret = uplink_rxq_flush(uq, ring_size(uq, q->rxq->lend_max));
+	ret = uplink_rxq_flush(uq, ring_size(uq, rxq->lend_max));
 	uplink_rxq_ungate(uq);
 	return ret;
 }
@@ -262,34 +262,40 @@ out:
 	control_unlock();
 }
 
+static void
+use_tee(struct vhost_txq *q, const struct uplink_rxq *uq)
+{
+	iovt_lock_take(&q->gate);
+	q->tee = uq->tee;
+	q->tee_mp = uq->tee_pool;
+	iovt_lock_release(&q->gate);
+}
+
 void
-mapping_on(struct vhost_txq *q)
+mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq)
 {
 	struct uplink_rxq *uq = claimed_queue(q);
 	const char *name = q->port->data->name;
 
 	q->map.reason = check_ready(q, uq);
 	if (q->map.reason == MAP_ON) {
-		q->tee = uq->tee;
-		q->tee_mp = uq->tee_pool;
+		use_tee(q, uq);
 		q->map.uq = uq;
-		if (lend(q, uq) < 0) {
+		if (lend(q, uq, rxq) < 0) {
 			mapping_off(q);
 			q->map.reason = MAP_QUEUE;
 		}
 	}
-	if (q->map.reason == MAP_ON) {
-		q->map.top_ups = 0;
-		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
-		IOVTEE_LOG(INFO,
-				"%s q%u: zero-copy receive on: %s Rx queue %u, NIC ring of %u, guest's "
-				"ring of %u",
-				name, q->queue, q->port->conf.uplink, uq->queue, uq->desc,
-				q->rxq->vr.size);
-	}
-	if (q->map.reason != MAP_ON)
+	if (q->map.reason != MAP_ON) {
 		IOVTEE_LOG(INFO, "%s q%u: zero-copy receive %s", name, q->queue,
 				mapping_reason_text(q->map.reason));
+		return;
+	}
+	q->map.top_ups = 0;
+	rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
+	IOVTEE_LOG(INFO,
+			"%s q%u: zero-copy receive on: %s Rx queue %u, NIC ring of %u, guest's ring of %u",
+			name, q->queue, q->port->conf.uplink, uq->queue, uq->desc, rxq->vr.size);
 }
 
 /* q->rxq may be gone from q already: it is closed then, and lends nothing more. */
@@ -323,9 +329,7 @@ mapping_uplink_started(struct uplink *up)
 
 		if (q == NULL || q->rxq == NULL || q->map.uq != NULL)
 			continue;
-		iovt_lock_take(&q->gate);
-		mapping_on(q);
-		iovt_lock_release(&q->gate);
+		mapping_on(q, q->rxq);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct iovt_rxq;
 struct rte_device;
 struct rte_flow;
 struct uplink;
@@ -64,8 +65,8 @@ uint32_t mapping_nic_max(const struct vhost_txq *q);
 /** The device that must reach the guest's memory, NULL for a plain port. */
 struct rte_device *mapping_dma_device(const struct vhost_port *p);
 
-/** Lend the guest queue's buffers to the NIC. q->rxq is new and not yet in use. */
-void mapping_on(struct vhost_txq *q);
+/** Lend the buffers of the guest's queue rxq, which is not closed, to the NIC, if that is possible. */
+void mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq);
 
 /** Stop that, and take every buffer back from the NIC. */
 void mapping_off(struct vhost_txq *q);

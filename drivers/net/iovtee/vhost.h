@@ -45,9 +45,9 @@ struct vhost_tx_stats {
 	uint64_t dropped_isolation;
 };
 
-/* Towards the guest. */
+/* A receive virtqueue of the guest. */
 struct vhost_txq {
-	struct iovt_lock gate; /* held for one burst by the sender, or by control */
+	struct iovt_lock gate; /* held for one burst by a sender, or for a moment by control */
 	bool guest_csum; /* the guest takes DATA_VALID */
 	bool notify_pending; /* the guest asked for a notification while callfd was away */
 	int callfd;
@@ -65,7 +65,13 @@ struct vhost_txq {
 	struct iovt_rxq_stats past; /* of queues that are gone */
 } __rte_cache_aligned;
 
-/* From the guest. */
+/* A Tx queue of the port. More of them may be in use than the guest has virtqueues. */
+struct vhost_sender {
+	struct vhost_txq *target; /* where it sends to: its own virtqueue, if that is running */
+	const struct vhost_port *port;
+};
+
+/* A transmit virtqueue of the guest, and the Rx queue of the port. */
 struct vhost_rxq {
 	struct iovt_lock gate;
 	int vid; /* -1 while the guest's queue is not running */
@@ -108,6 +114,7 @@ struct vhost_port {
 	uint64_t features;
 	struct guest *guest;
 
+	struct vhost_sender sender[VHOST_QUEUES_MAX];
 	struct vhost_txq txq[VHOST_QUEUES_MAX];
 	struct vhost_rxq rxq[VHOST_QUEUES_MAX];
 };

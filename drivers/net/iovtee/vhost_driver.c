@@ -31,6 +31,8 @@ static void
 init_queues(struct vhost_port *p)
 {
 	for (uint16_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+		p->sender[i].port = p;
+		p->sender[i].target = &p->txq[i];
 		p->txq[i].port = p;
 		p->txq[i].queue = i;
 		p->txq[i].callfd = -1;

@@ -144,7 +144,6 @@ after_message(int vid, void *msg)
 	p->paused = false;
 	if (p->running)
 		rte_vhost_get_negotiated_features(vid, &p->features);
-	vhost_refresh_callfds(p);
 	vhost_sync(p);
 	control_unlock();
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;

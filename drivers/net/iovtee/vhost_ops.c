@@ -76,11 +76,11 @@ static int
 tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
 		const struct rte_eth_txconf *conf)
 {
-	struct vhost_txq *q = &vhost_of(dev)->txq[queue];
+	struct vhost_port *p = vhost_of(dev);
 
 	control_lock();
-	q->set_up = true;
-	dev->data->tx_queues[queue] = q;
+	p->txq[queue].set_up = true;
+	dev->data->tx_queues[queue] = &p->sender[queue];
 	control_unlock();
 	return 0;
 }

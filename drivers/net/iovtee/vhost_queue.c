@@ -39,7 +39,7 @@ translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct i
 }
 
 static int
-make_rxq(struct vhost_txq *q)
+make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 {
 	struct vhost_port *p = q->port;
 	uint16_t vring = VHOST_VRING_RX(q->queue);
@@ -63,29 +63,29 @@ make_rxq(struct vhost_txq *q)
 	if (!translate_rings(p->guest, &v, &c))
 		return -EFAULT;
 	c.lend_max = (uint32_t)c.size * (100 - p->conf.reserve) / 100;
-	q->callfd = v.callfd;
-	q->guest_csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
-	return iovt_rxq_create(&c, &q->rxq);
+	return iovt_rxq_create(&c, rxq);
 }
 
 static void
 txq_up(struct vhost_txq *q)
 {
 	struct vhost_port *p = q->port;
-	int ret;
+	struct iovt_rxq *rxq = NULL;
+	int ret = make_rxq(q, &rxq);
 
-	/* The data path meets the queue complete, mapping included, or not at all. */
-	iovt_lock_take(&q->gate);
-	q->error_logged = false;
-	ret = make_rxq(q);
+	if (ret == -EAGAIN)
+		return;
 	if (ret < 0) {
-		q->rxq = NULL;
-		if (ret != -EAGAIN)
-			IOVTEE_LOG(ERR, "%s q%u: the guest's receive ring is unusable: %s",
-					p->data->name, q->queue, strerror(-ret));
-	} else {
-		mapping_on(q);
+		IOVTEE_LOG(ERR, "%s q%u: the guest's receive ring is unusable: %s", p->data->name,
+				q->queue, strerror(-ret));
+		return;
 	}
+	/* The data path meets the queue complete, mapping included, or not at all. */
+	mapping_on(q, rxq);
+	iovt_lock_take(&q->gate);
+	q->rxq = rxq;
+	q->guest_csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
+	q->error_logged = false;
 	iovt_lock_release(&q->gate);
 }
 
@@ -173,6 +173,25 @@ sync_rxq(struct vhost_port *p, uint16_t queue, bool ready)
 
 /* ---- all ---- */
 
+/* A Tx queue without a running virtqueue of its own shares one that runs. */
+static void
+retarget(struct vhost_port *p)
+{
+	struct vhost_txq *running[VHOST_QUEUES_MAX];
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < p->conf.queues; i++)
+		if (p->txq[i].rxq != NULL)
+			running[n++] = &p->txq[i];
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		struct vhost_txq *target = &p->txq[i];
+
+		if (target->rxq == NULL && n > 0)
+			target = running[i % n];
+		__atomic_store_n(&p->sender[i].target, target, __ATOMIC_RELAXED);
+	}
+}
+
 void
 vhost_sync(struct vhost_port *p)
 {
@@ -186,6 +205,8 @@ vhost_sync(struct vhost_port *p)
 		sync_txq(&p->txq[i], ready);
 		sync_rxq(p, i, ready);
 	}
+	retarget(p);
+	vhost_refresh_callfds(p);
 }
 
 void

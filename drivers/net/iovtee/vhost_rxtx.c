@@ -186,30 +186,46 @@ tx_batch(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 	return i;
 }
 
+/*
+ * Which virtqueue a batch goes to: packets that lie in buffers of another virtqueue of this guest go to
+ * that one, where they can be delivered in place. Decided by the first packet.
+ */
+static inline struct vhost_txq *
+batch_target(const struct vhost_sender *s, const struct rte_mbuf *m)
+{
+	struct vhost_txq *q = __atomic_load_n(&s->target, __ATOMIC_RELAXED);
+	const struct rte_mbuf *root;
+
+	if (likely(m->pool == q->tee_mp))
+		return q;
+	root = tee_root(m);
+	for (uint16_t i = 0; root != NULL && i < s->port->conf.queues; i++)
+		if (s->port->txq[i].tee_mp == root->pool)
+			return (struct vhost_txq *)(uintptr_t)&s->port->txq[i];
+	return q;
+}
+
 uint16_t
 vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct vhost_txq *q = queue;
-	uint16_t done = 0;
+	const struct vhost_sender *s = queue;
+	uint16_t done = 0, sent, batch;
 
-	if (unlikely(!iovt_lock_try(&q->gate)))
-		return 0;
-	if (unlikely(q->rxq == NULL)) {
-		q->stats.dropped_not_ready += n;
-		goto out;
-	}
-	while (done < n) {
-		uint16_t batch = RTE_MIN(n - done, BATCH);
-		uint16_t sent = tx_batch(q, pkts + done, batch);
+	do {
+		struct vhost_txq *q = batch_target(s, pkts[done]);
 
-		done += sent;
-		if (unlikely(sent < batch)) {
-			q->stats.dropped_no_buffer += n - done;
-			break;
+		batch = RTE_MIN(n - done, BATCH);
+		iovt_lock_take(&q->gate);
+		if (likely(q->rxq != NULL)) {
+			sent = tx_batch(q, pkts + done, batch);
+			q->stats.dropped_no_buffer += batch - sent;
+		} else {
+			sent = 0;
+			q->stats.dropped_not_ready += batch;
 		}
-	}
-out:
-	iovt_lock_release(&q->gate);
+		iovt_lock_release(&q->gate);
+		done += sent;
+	} while (unlikely(sent == batch && done < n));
 	return done;
 }
 
