@@ -8,8 +8,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <bus_driver.h>
+#include <dev_driver.h>
 #include <rte_alarm.h>
-#include <rte_bus.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_memory.h>
@@ -30,8 +31,7 @@ struct region {
 	size_t page;
 	uint64_t *iovas; /* one for each page of the mapping */
 	unsigned int nr_pages;
-	unsigned int nr_dma; /* pages mapped for the device so far */
-	bool registered; /* with EAL */
+	bool *dma; /* of the first page of each contiguous run: mapped for the device by us */
 };
 
 struct guest {
@@ -56,14 +56,28 @@ contiguous_pages(const struct region *r, unsigned int i)
 	return n;
 }
 
+/*
+ * rte_dev_dma_map() would do the same, but asks for memory registered by rte_extmem_register(); that puts
+ * guest memory into EAL's list, where a virtio-user port of this process takes it for its own and fails.
+ */
+static int
+dma_map(struct rte_device *dma, void *va, uint64_t iova, size_t len)
+{
+	if (dma->bus->dma_map == NULL)
+		return -ENOTSUP;
+	rte_errno = 0;
+	return dma->bus->dma_map(dma, va, iova, len) < 0 ? -rte_errno : 0;
+}
+
 static void
 region_dma_unmap(struct region *r, struct rte_device *dma)
 {
-	for (unsigned int i = 0, n; i < r->nr_dma; i += n) {
-		n = RTE_MIN(contiguous_pages(r, i), r->nr_dma - i);
-		rte_dev_dma_unmap(dma, r->addr + i * r->page, r->iovas[i], n * r->page);
+	for (unsigned int i = 0, n; i < r->nr_pages; i += n) {
+		n = contiguous_pages(r, i);
+		if (r->dma[i])
+			dma->bus->dma_unmap(dma, r->addr + i * r->page, r->iovas[i], n * r->page);
+		r->dma[i] = false;
 	}
-	r->nr_dma = 0;
 }
 
 /* 0: mapped, or the device needs no mapping (it is the CPU, or it has no IOMMU before it). */
@@ -71,12 +85,18 @@ static int
 region_dma_map(struct region *r, struct rte_device *dma)
 {
 	for (unsigned int i = 0, n; i < r->nr_pages; i += n) {
+		int ret;
+
 		n = contiguous_pages(r, i);
 		if (r->iovas[i] == RTE_BAD_IOVA)
 			return -EFAULT;
-		if (rte_dev_dma_map(dma, r->addr + i * r->page, r->iovas[i], n * r->page) < 0)
-			return rte_errno == ENOTSUP ? 0 : -rte_errno;
-		r->nr_dma = i + n;
+		ret = dma_map(dma, r->addr + i * r->page, r->iovas[i], n * r->page);
+		r->dma[i] = ret == 0;
+		/* A physical page that the device reaches already: a guest within this process. */
+		if (ret == -EEXIST && rte_eal_iova_mode() == RTE_IOVA_PA)
+			ret = 0;
+		if (ret < 0)
+			return ret == -ENOTSUP ? 0 : ret;
 	}
 	return 0;
 }
@@ -84,9 +104,8 @@ region_dma_map(struct region *r, struct rte_device *dma)
 static void
 region_unmap(struct region *r)
 {
-	if (r->registered)
-		rte_extmem_unregister(r->addr, r->len);
 	free(r->iovas);
+	free(r->dma);
 	if (r->addr != NULL)
 		munmap(r->addr, r->len);
 }
@@ -99,7 +118,8 @@ region_find_iovas(struct region *r)
 
 	r->nr_pages = r->len / r->page;
 	r->iovas = calloc(r->nr_pages, sizeof(*r->iovas));
-	if (r->iovas == NULL)
+	r->dma = calloc(r->nr_pages, sizeof(*r->dma));
+	if (r->iovas == NULL || r->dma == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->nr_pages; i++) {
 		uint8_t *page = r->addr + i * r->page;
@@ -140,17 +160,6 @@ region_map(struct region *r, const struct rte_vhost_mem_region *v)
 	r->gpa = v->guest_phys_addr;
 	r->size = v->size;
 	return region_find_iovas(r);
-}
-
-/* Known to EAL, so that drivers which look addresses up there find it. */
-static void
-region_register(struct region *r)
-{
-	if (rte_extmem_register(r->addr, r->len, r->iovas, r->nr_pages, r->page) == 0)
-		r->registered = true;
-	else
-		IOVTEE_LOG(WARNING, "cannot register %zu bytes of guest memory with EAL: %s", r->len,
-				rte_strerror(rte_errno));
 }
 
 static void
@@ -238,8 +247,6 @@ guest_create(int vid, struct rte_device *dma)
 	if (ret < 0)
 		goto fail;
 	TAILQ_INSERT_TAIL(&guests, g, next);
-	for (unsigned int i = 0; i < g->nr; i++)
-		region_register(&g->region[i]);
 	g->dma = dma;
 	if (dma != NULL)
 		guest_dma_map(g);

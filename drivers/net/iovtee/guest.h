@@ -3,8 +3,8 @@
  * A guest's memory, mapped by us.
  *
  * librte_vhost unmaps guest memory on SET_MEM_TABLE and disconnect while buffers may still point into it,
- * so this is a mapping of our own, made known to EAL and to the uplink's DMA, which lives until the last
- * buffer is back. All functions with the control lock held, unless they say otherwise.
+ * so this is a mapping of our own, made known to the uplink's IOMMU, which lives until the last buffer is
+ * back. All functions with the control lock held, unless they say otherwise.
  */
 #ifndef IOVTEE_GUEST_H
 #define IOVTEE_GUEST_H

@@ -99,6 +99,15 @@ is_exclusive(const struct uplink *up, uint16_t queue)
 			!up->claim[queue]->port->conf.trust;
 }
 
+static bool
+any_exclusive(const struct uplink *up)
+{
+	for (uint16_t i = 0; i < UPLINK_QUEUES_MAX; i++)
+		if (is_exclusive(up, i))
+			return true;
+	return false;
+}
+
 /* Replace every entry that points at an exclusive queue. Returns how many there were. */
 static unsigned int
 redirect(const struct uplink *up, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
@@ -129,7 +138,7 @@ steer_keep_exclusive(struct uplink *up)
 	int ret;
 
 	if (!(up->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG) ||
-			up->data->nb_rx_queues < 2)
+			up->data->nb_rx_queues < 2 || !any_exclusive(up))
 		return 0;
 	ret = rte_eth_dev_info_get(up->phys_port, &info);
 	if (ret != 0)
