@@ -16,9 +16,9 @@
 /* Write one value that the guest may read at any moment exactly once. */
 #define IOVT_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-#define iovt_likely(x)	 __builtin_expect(!!(x), 1)
+#define iovt_likely(x)   __builtin_expect(!!(x), 1)
 #define iovt_unlikely(x) __builtin_expect(!!(x), 0)
-#define IOVT_INLINE	 static inline __attribute__((always_inline))
+#define IOVT_INLINE      static inline __attribute__((always_inline))
 
 /* An index published by the guest: what it wrote before the index is visible after this load. */
 IOVT_INLINE uint16_t

@@ -26,16 +26,15 @@
 enum iovt_binding_state { IOVT_FREE, IOVT_LENT, IOVT_RECLAIMED };
 
 struct iovt_binding {
-	uint8_t *va; /* first byte of the virtio-net header, in our mapping */
+	uint8_t *va;   /* first byte of the virtio-net header, in our mapping */
 	uint64_t iova; /* the same byte for the device */
-	uint32_t len; /* bytes, header included */
+	uint32_t len;  /* bytes, header included */
 	uint8_t state; /* enum iovt_binding_state */
 };
 
 /* The one place where a binding changes state. Under the queue's lock. */
 IOVT_INLINE void
-iovt_binding_move(struct iovt_binding *b, enum iovt_binding_state from,
-		enum iovt_binding_state to)
+iovt_binding_move(struct iovt_binding *b, enum iovt_binding_state from, enum iovt_binding_state to)
 {
 	assert(b->state == from);
 	(void)from;

@@ -3,6 +3,12 @@
 
 #include "chain.h"
 
+/*
+ * Entries of an indirect chain that are followed. The specification allows no chain longer than the
+ * queue, some drivers make longer ones; without a bound a guest could keep us busy for 65,535 steps.
+ */
+#define INDIRECT_MAX 1024
+
 /* Add one writable descriptor; what else a buffer for the device to fill may not be. */
 static int64_t
 add_writable(struct iovt_segs *segs, const struct vring_desc *d)
@@ -15,7 +21,7 @@ add_writable(struct iovt_segs *segs, const struct vring_desc *d)
 /* An indirect table (virtio 1.2, 2.7.5.3), read in place through the memory snapshot. */
 static int64_t
 read_indirect(const struct vring_desc *indirect, const struct iovt_guest_mem *mem,
-		struct iovt_segs *segs)
+	struct iovt_segs *segs)
 {
 	uint32_t n = indirect->len / sizeof(struct vring_desc);
 	uint32_t i = 0;
@@ -23,10 +29,10 @@ read_indirect(const struct vring_desc *indirect, const struct iovt_guest_mem *me
 
 	if (n == 0 || n > UINT16_MAX || indirect->len % sizeof(struct vring_desc) != 0)
 		return -EPROTO;
-	for (uint32_t steps = 0; steps < n; steps++) {
-		const struct vring_desc *entry = iovt_guest_mem_va(
-				mem, indirect->addr + i * sizeof(*entry), sizeof(*entry));
+	for (uint32_t steps = 0; steps < INDIRECT_MAX; steps++) {
 		struct vring_desc d;
+		const void *entry = iovt_guest_mem_va(mem, indirect->addr + i * sizeof(d),
+			sizeof(d));
 		int64_t len;
 
 		if (entry == NULL)
@@ -44,12 +50,12 @@ read_indirect(const struct vring_desc *indirect, const struct iovt_guest_mem *me
 			return -EPROTO;
 		i = d.next;
 	}
-	return -EPROTO; /* more links than entries: a loop */
+	return -EPROTO; /* a loop, or as good as one */
 }
 
 int64_t
 iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc first,
-		const struct iovt_guest_mem *mem, struct iovt_segs *segs)
+	const struct iovt_guest_mem *mem, struct iovt_segs *segs)
 {
 	struct vring_desc d = first;
 	int64_t total = 0, len;

@@ -28,17 +28,26 @@ struct iovt_segs {
 	struct iovt_seg seg[IOVT_SEGS_MAX];
 };
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "virtqueues are little endian; this code reads them on little-endian hosts only"
+#endif
+
+/* Eight bytes of guest memory, at whatever address a guest puts an indirect table. */
+typedef uint64_t iovt_guest_u64 __attribute__((aligned(1), may_alias));
+
 /* Read one split-ring descriptor from guest memory, each byte once. */
 IOVT_INLINE struct vring_desc
-iovt_desc_read(const struct vring_desc *d)
+iovt_desc_read(const void *desc)
 {
-	struct vring_desc copy;
+	const volatile iovt_guest_u64 *d = desc;
+	uint64_t addr = d[0], rest = d[1];
 
-	copy.addr = IOVT_READ_ONCE(d->addr);
-	copy.len = IOVT_READ_ONCE(d->len);
-	copy.flags = IOVT_READ_ONCE(d->flags);
-	copy.next = IOVT_READ_ONCE(d->next);
-	return copy;
+	return (struct vring_desc){
+		.addr = addr,
+		.len = (uint32_t)rest,
+		.flags = (uint16_t)(rest >> 32),
+		.next = (uint16_t)(rest >> 48),
+	};
 }
 
 /* Append one segment. Returns the bytes it adds to the packet's capacity. */
@@ -63,6 +72,6 @@ iovt_segs_add(struct iovt_segs *segs, uint64_t gpa, uint32_t len)
  *   outside its bounds, a nested indirect table, a device-readable or an empty descriptor.
  */
 int64_t iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc first,
-		const struct iovt_guest_mem *mem, struct iovt_segs *segs);
+	const struct iovt_guest_mem *mem, struct iovt_segs *segs);
 
 #endif

@@ -48,7 +48,7 @@ iovt_hdr_write(uint8_t *dst, const struct iovt_vnet_hdr *hdr, uint8_t hdr_len)
  */
 IOVT_INLINE bool
 iovt_rx_complete(struct iovt_rxq *q, uint16_t id, const void *data, uint32_t len,
-		const struct iovt_vnet_hdr *hdr)
+	const struct iovt_vnet_hdr *hdr)
 {
 	struct iovt_binding *b = &q->binding[id];
 	uint8_t *va = b->va;

@@ -95,11 +95,10 @@ add_buffer(struct iovt_rxq *q, struct target *t)
 }
 
 static void
-undo(struct iovt_rxq *q, const struct target *t)
+undo_reclaimed(struct iovt_rxq *q, const struct target *t)
 {
 	for (uint16_t i = t->nr_bufs; i > t->nr_taken; i--)
 		q->reclaimed[q->nr_reclaimed++] = t->buf[i - 1].id;
-	iovt_split_untake(&q->vr, t->nr_taken);
 }
 
 /* Enough buffers for total bytes, or an error and nothing taken. */
@@ -115,8 +114,10 @@ gather(struct iovt_rxq *q, struct target *t, uint32_t total)
 		if (ret == 0 && t->buf[t->nr_bufs - 1].len < q->hdr_len)
 			ret = -EMSGSIZE;
 	} while (ret == 0 && t->capacity < total);
-	if (ret < 0 && ret != -EPROTO)
-		undo(q, t);
+	if (ret < 0) {
+		undo_reclaimed(q, t);
+		iovt_split_untake(&q->vr, t->nr_taken);
+	}
 	return ret;
 }
 
@@ -150,7 +151,7 @@ cursor_write(const struct iovt_rxq *q, struct cursor *c, const uint8_t *src, uin
 
 static int
 fill(const struct iovt_rxq *q, const struct target *t, const struct iovt_piece *pieces,
-		unsigned int nr, const struct iovt_vnet_hdr *hdr)
+	unsigned int nr, const struct iovt_vnet_hdr *hdr)
 {
 	struct cursor c = {&t->segs, 0, 0};
 	struct iovt_vnet_hdr h = *hdr;
@@ -165,7 +166,7 @@ fill(const struct iovt_rxq *q, const struct target *t, const struct iovt_piece *
 
 int
 iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigned int nr,
-		uint32_t len, const struct iovt_vnet_hdr *hdr)
+	uint32_t len, const struct iovt_vnet_hdr *hdr)
 {
 	uint32_t left = q->hdr_len + len;
 	struct target t;
@@ -178,6 +179,7 @@ iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigne
 		return ret;
 	ret = fill(q, &t, pieces, nr, hdr);
 	if (ret < 0) {
+		undo_reclaimed(q, &t);
 		iovt_rxq_break(q, "a buffer lies outside the guest's memory");
 		return ret;
 	}

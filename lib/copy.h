@@ -24,7 +24,7 @@ struct iovt_piece {
  *   this size; -EPROTO: the ring is broken. Nothing is delivered on an error.
  */
 int iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigned int nr,
-		uint32_t len, const struct iovt_vnet_hdr *hdr);
+	uint32_t len, const struct iovt_vnet_hdr *hdr);
 
 /** The same for a packet in one piece. The common case, one large enough buffer, is inline. */
 IOVT_INLINE int
@@ -37,7 +37,7 @@ iovt_rx_copy(struct iovt_rxq *q, const void *data, uint32_t len, const struct io
 	uint16_t id;
 	uint8_t *va;
 
-	if (iovt_unlikely(iovt_split_available(&q->vr, 1) <= 0))
+	if (iovt_unlikely(q->state != IOVT_RXQ_RUNNING || iovt_split_available(&q->vr, 1) <= 0))
 		goto general;
 	segs.n = 0;
 	capacity = iovt_split_take(&q->vr, &segs, &id);
@@ -45,7 +45,7 @@ iovt_rx_copy(struct iovt_rxq *q, const void *data, uint32_t len, const struct io
 		goto general;
 	va = iovt_guest_mem_va(q->mem, segs.seg[0].gpa, segs.seg[0].len);
 	if (iovt_unlikely(capacity < (int64_t)q->hdr_len + len || segs.n != 1 || va == NULL ||
-			q->binding[id].state != IOVT_FREE)) {
+		    q->binding[id].state != IOVT_FREE)) {
 		iovt_split_untake(&q->vr, 1);
 		goto general;
 	}

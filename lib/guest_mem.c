@@ -14,7 +14,7 @@ regions_valid(const struct iovt_mem_region *r, unsigned int nr)
 			return 0;
 		for (unsigned int j = 0; j < i; j++)
 			if (r[i].gpa <= r[j].gpa + r[j].size - 1 &&
-					r[j].gpa <= r[i].gpa + r[i].size - 1)
+				r[j].gpa <= r[i].gpa + r[i].size - 1)
 				return 0;
 	}
 	return 1;
@@ -22,7 +22,7 @@ regions_valid(const struct iovt_mem_region *r, unsigned int nr)
 
 int
 iovt_guest_mem_create(const struct iovt_mem_region *regions, unsigned int nr,
-		void (*release)(void *ctx), void *ctx, struct iovt_guest_mem **out)
+	void (*release)(void *ctx), void *ctx, struct iovt_guest_mem **out)
 {
 	struct iovt_guest_mem *mem;
 
@@ -59,21 +59,15 @@ iovt_guest_mem_unref(struct iovt_guest_mem *mem)
 }
 
 int
-iovt_guest_mem_iova(const struct iovt_mem_region *r, const uint8_t *va, uint32_t len,
-		uint64_t *iova)
+iovt_guest_mem_iova_paged(const struct iovt_mem_region *r, const uint8_t *va, uint32_t len,
+	uint64_t *iova)
 {
-	uint64_t off = (uint64_t)(va - r->va);
-	uint64_t page_mask, first, last;
-
-	if (r->iova_pages == NULL) {
-		*iova = r->iova + off;
-		return 0;
-	}
 	/* The page grid is that of the addresses, which need not start where the region does. */
-	page_mask = (UINT64_C(1) << r->page_shift) - 1;
-	off += (uintptr_t)r->va & page_mask;
-	first = off >> r->page_shift;
-	last = (off + (len ? len - 1 : 0)) >> r->page_shift;
+	uint64_t page_mask = (UINT64_C(1) << r->page_shift) - 1;
+	uint64_t off = (uint64_t)(va - r->va) + ((uintptr_t)r->va & page_mask);
+	uint64_t first = off >> r->page_shift;
+	uint64_t last = (off + (len ? len - 1 : 0)) >> r->page_shift;
+
 	for (uint64_t p = first; p < last; p++)
 		if (r->iova_pages[p] + page_mask + 1 != r->iova_pages[p + 1])
 			return -EFAULT;

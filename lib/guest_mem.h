@@ -50,7 +50,7 @@ struct iovt_guest_mem {
  *   -ENOMEM.
  */
 int iovt_guest_mem_create(const struct iovt_mem_region *regions, unsigned int nr,
-		void (*release)(void *ctx), void *ctx, struct iovt_guest_mem **out);
+	void (*release)(void *ctx), void *ctx, struct iovt_guest_mem **out);
 
 /** Take one more reference. Any thread that holds one. */
 void iovt_guest_mem_ref(struct iovt_guest_mem *mem);
@@ -58,13 +58,24 @@ void iovt_guest_mem_ref(struct iovt_guest_mem *mem);
 /** Drop a reference; the last one calls release and frees the snapshot. Any thread. */
 void iovt_guest_mem_unref(struct iovt_guest_mem *mem);
 
+/** The same as iovt_guest_mem_iova() for a region that is not contiguous for the device. */
+int iovt_guest_mem_iova_paged(const struct iovt_mem_region *r, const uint8_t *va, uint32_t len,
+	uint64_t *iova);
+
 /**
- * IO virtual address of [va, va + len), which lies in region r.
+ * IO virtual address of [va, va + len), which lies in region r. Any thread, hot path.
  *
  * @return 0, or -EFAULT if the range is not contiguous for the device.
  */
-int iovt_guest_mem_iova(const struct iovt_mem_region *r, const uint8_t *va, uint32_t len,
-		uint64_t *iova);
+IOVT_INLINE int
+iovt_guest_mem_iova(const struct iovt_mem_region *r, const uint8_t *va, uint32_t len,
+	uint64_t *iova)
+{
+	if (iovt_unlikely(r->iova_pages != NULL))
+		return iovt_guest_mem_iova_paged(r, va, len, iova);
+	*iova = r->iova + (uint64_t)(va - r->va);
+	return 0;
+}
 
 /** The region that holds [gpa, gpa + len) whole, or NULL. Any thread, hot path. */
 IOVT_INLINE const struct iovt_mem_region *

@@ -17,16 +17,18 @@ struct iovt_buf {
 	uint16_t id; /* to be given to complete or reclaim */
 };
 
+/* A reclaimed buffer is known already. */
 IOVT_INLINE void
-iovt_lend(struct iovt_rxq *q, uint16_t id, struct iovt_buf *buf)
+iovt_lend_again(struct iovt_rxq *q, struct iovt_buf *buf)
 {
-	const struct iovt_binding *b = &q->binding[id];
+	uint16_t id = q->reclaimed[--q->nr_reclaimed];
+	struct iovt_binding *b = &q->binding[id];
 
+	iovt_binding_move(b, IOVT_RECLAIMED, IOVT_LENT);
 	buf->va = b->va;
 	buf->iova = b->iova;
 	buf->len = b->len;
 	buf->id = id;
-	q->nr_lent++;
 }
 
 /*
@@ -35,7 +37,7 @@ iovt_lend(struct iovt_rxq *q, uint16_t id, struct iovt_buf *buf)
  * since a NIC must never be able to write outside a descriptor.
  */
 IOVT_INLINE bool
-iovt_bindable(const struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_binding *b)
+iovt_bindable(const struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_buf *buf)
 {
 	const struct iovt_mem_region *r;
 	uint64_t gpa = segs->seg[0].gpa;
@@ -43,7 +45,7 @@ iovt_bindable(const struct iovt_rxq *q, const struct iovt_segs *segs, struct iov
 
 	if (iovt_unlikely(segs->n != 1)) {
 		if (segs->n != 2 || len != q->hdr_len || gpa + len != segs->seg[1].gpa ||
-				segs->seg[1].len > UINT32_MAX - len)
+			segs->seg[1].len > UINT32_MAX - len)
 			return false;
 		len += segs->seg[1].len;
 	}
@@ -52,29 +54,30 @@ iovt_bindable(const struct iovt_rxq *q, const struct iovt_segs *segs, struct iov
 	r = iovt_guest_mem_find(q->mem, gpa, len);
 	if (iovt_unlikely(r == NULL))
 		return false;
-	b->va = r->va + (gpa - r->gpa);
-	b->len = len;
-	return iovt_guest_mem_iova(r, b->va, len, &b->iova) == 0;
+	buf->va = r->va + (gpa - r->gpa);
+	buf->len = len;
+	return iovt_guest_mem_iova(r, buf->va, len, &buf->iova) == 0;
 }
 
 /* Take one chain from the ring and bind it. false: nothing taken, look no further. */
 IOVT_INLINE bool
-iovt_harvest_one(struct iovt_rxq *q, uint16_t *id)
+iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 {
 	struct iovt_segs segs;
-	struct iovt_binding b;
+	struct iovt_binding *b;
 	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
 
 	segs.n = 0;
-	if (iovt_unlikely(iovt_split_take(&q->vr, &segs, id) < 0)) {
+	if (iovt_unlikely(iovt_split_take(&q->vr, &segs, &buf->id) < 0)) {
 		iovt_rxq_break(q, "malformed descriptor chain");
 		return false;
 	}
-	if (iovt_unlikely(q->binding[*id].state != IOVT_FREE)) {
+	b = &q->binding[buf->id];
+	if (iovt_unlikely(b->state != IOVT_FREE)) {
 		iovt_rxq_break(q, "a buffer in use was made available again");
 		return false;
 	}
-	if (iovt_unlikely(!iovt_bindable(q, &segs, &b))) {
+	if (iovt_unlikely(!iovt_bindable(q, &segs, buf))) {
 		/* Left for a copy, which takes buffers in order. */
 		iovt_split_untake(&q->vr, 1);
 		q->head_unbindable = true;
@@ -84,11 +87,22 @@ iovt_harvest_one(struct iovt_rxq *q, uint16_t *id)
 		}
 		return false;
 	}
-	b.state = IOVT_FREE;
-	q->binding[*id] = b;
-	iovt_binding_move(&q->binding[*id], IOVT_FREE, IOVT_LENT);
-	q->taken[slot] = *id;
+	b->va = buf->va;
+	b->iova = buf->iova;
+	b->len = buf->len;
+	iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
+	q->taken[slot] = buf->id;
 	return true;
+}
+
+/* Fewer than the caller can use: as if never lent. */
+IOVT_INLINE void
+iovt_unlend(struct iovt_rxq *q, const struct iovt_buf *bufs, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		iovt_binding_move(&q->binding[bufs[i].id], IOVT_LENT, IOVT_RECLAIMED);
+		q->reclaimed[q->nr_reclaimed++] = bufs[i].id;
+	}
 }
 
 /**
@@ -100,7 +114,7 @@ iovt_harvest_one(struct iovt_rxq *q, uint16_t *id)
 IOVT_INLINE unsigned int
 iovt_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned int min)
 {
-	unsigned int room, k = 0;
+	unsigned int room, again, k = 0;
 	int ready;
 
 	iovt_lock_take(&q->lock);
@@ -122,29 +136,19 @@ iovt_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned
 	q->head_unbindable = false;
 	if (iovt_unlikely(n < min))
 		goto out;
-	while (k < n && q->nr_reclaimed > 0) {
-		uint16_t id = q->reclaimed[--q->nr_reclaimed];
-
-		iovt_binding_move(&q->binding[id], IOVT_RECLAIMED, IOVT_LENT);
-		iovt_lend(q, id, &bufs[k++]);
-	}
-	iovt_split_prefetch(&q->vr, n - k);
-	while (k < n) {
-		uint16_t id;
-
-		if (iovt_unlikely(!iovt_harvest_one(q, &id)))
-			break;
-		iovt_lend(q, id, &bufs[k++]);
-		q->stats.harvested++;
-	}
+	while (k < n && q->nr_reclaimed > 0)
+		iovt_lend_again(q, &bufs[k++]);
+	again = k;
+	while (k < n && iovt_likely(iovt_lend_new(q, &bufs[k])))
+		k++;
+	q->stats.harvested += k - again;
+	/* The reserve lies between here and the guest: the next ones are there already. */
+	iovt_split_prefetch(&q->vr, n);
 	if (iovt_unlikely(k < min)) {
-		for (unsigned int i = 0; i < k; i++) {
-			iovt_binding_move(&q->binding[bufs[i].id], IOVT_LENT, IOVT_RECLAIMED);
-			q->reclaimed[q->nr_reclaimed++] = bufs[i].id;
-		}
-		q->nr_lent -= k;
+		iovt_unlend(q, bufs, k);
 		k = 0;
 	}
+	q->nr_lent += k;
 out:
 	iovt_lock_release(&q->lock);
 	return k;

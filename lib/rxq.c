@@ -11,7 +11,7 @@ conf_valid(const struct iovt_rxq_conf *c)
 		return false;
 	if (c->mem == NULL || c->desc == NULL || c->avail == NULL || c->used == NULL)
 		return false;
-	return c->lend_max <= c->size && (c->hdr_len == 10 || c->hdr_len == 12);
+	return c->lend_max <= c->size && (c->hdr_len == 12 || (c->hdr_len == 10 && !c->mergeable));
 }
 
 static void
@@ -46,18 +46,19 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		.lend_max = conf->lend_max,
 		.unbindable_at = conf->last_avail - 1,
 		.bind_min = conf->hdr_len + conf->nic_max,
-		.vr = {
-			.desc = conf->desc,
-			.avail = conf->avail,
-			.used = conf->used,
-			.mem = conf->mem,
-			.size = conf->size,
-			.last_avail = conf->last_avail,
-			.avail_seen = conf->last_avail,
-			.last_used = conf->last_used,
-			.published = conf->last_used,
-			.event_idx = conf->event_idx,
-		},
+		.vr =
+			{
+				.desc = conf->desc,
+				.avail = conf->avail,
+				.used = conf->used,
+				.mem = conf->mem,
+				.size = conf->size,
+				.last_avail = conf->last_avail,
+				.avail_seen = conf->last_avail,
+				.last_used = conf->last_used,
+				.published = conf->last_used,
+				.event_idx = conf->event_idx,
+			},
 		.binding = calloc(conf->size, sizeof(*q->binding)),
 		.reclaimed = calloc(conf->size, sizeof(*q->reclaimed)),
 		.taken = calloc(conf->size, sizeof(*q->taken)),

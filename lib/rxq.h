@@ -44,31 +44,31 @@ enum iovt_rxq_state {
  * given back; before that, nr_lent + nr_reclaimed make up the difference.
  */
 struct iovt_rxq_stats {
-	uint64_t harvested; /* buffers taken from the avail ring for the NIC */
-	uint64_t completed; /* lent buffers delivered to the guest */
-	uint64_t copied_bufs; /* buffers filled by the CPU and delivered */
+	uint64_t harvested;        /* buffers taken from the avail ring for the NIC */
+	uint64_t completed;        /* lent buffers delivered to the guest */
+	uint64_t copied_bufs;      /* buffers filled by the CPU and delivered */
 	uint64_t copied_reclaimed; /* of these, the ones that had been harvested before */
-	uint64_t reclaimed; /* lent buffers that came back undelivered */
-	uint64_t rewound; /* buffers given back by rewinding the avail index */
-	uint64_t flushed; /* buffers given back with length 0 */
-	uint64_t abandoned; /* reclaimed buffers of a broken ring, which is left alone */
-	uint64_t late; /* buffers that were still lent at give_back */
-	uint64_t unbindable; /* chains met by harvest that a NIC may not fill */
-	uint64_t starved; /* harvests that found no chain available */
-	uint64_t ring_errors; /* 1 once the ring is broken */
+	uint64_t reclaimed;        /* lent buffers that came back undelivered */
+	uint64_t rewound;          /* buffers given back by rewinding the avail index */
+	uint64_t flushed;          /* buffers given back with length 0 */
+	uint64_t abandoned;        /* reclaimed buffers of a broken ring, which is left alone */
+	uint64_t late;             /* buffers that were still lent at give_back */
+	uint64_t unbindable;       /* chains met by harvest that a NIC may not fill */
+	uint64_t starved;          /* harvests that found no chain available */
+	uint64_t ring_errors;      /* 1 once the ring is broken */
 };
 
 struct iovt_rxq_conf {
 	struct iovt_guest_mem *mem; /* a reference is taken */
-	struct vring_desc *desc; /* the three areas, in our mapping, inside mem */
+	struct vring_desc *desc;    /* the three areas, in our mapping, inside mem */
 	struct vring_avail *avail;
 	struct vring_used *used;
-	uint16_t size; /* entries: a power of two, at most 32768 */
+	uint16_t size;       /* entries: a power of two, at most 32768 */
 	uint16_t last_avail; /* where to go on (SET_VRING_BASE) */
 	uint16_t last_used;
 	uint16_t lend_max; /* buffers that may be with the NIC and the switch at once */
-	uint8_t hdr_len; /* 12, or 10 for a guest without VERSION_1 and MRG_RXBUF */
-	bool mergeable; /* MRG_RXBUF negotiated: a packet may take several buffers */
+	uint8_t hdr_len;   /* 12, or 10 for a guest without VERSION_1 and MRG_RXBUF */
+	bool mergeable;    /* MRG_RXBUF negotiated: a packet may take several buffers */
 	bool event_idx;
 	uint32_t nic_max; /* largest number of bytes that the NIC may write for one frame */
 	/* Called once when the queue is put and its last buffer is back; must not block. */
@@ -81,18 +81,18 @@ struct iovt_rxq {
 	uint8_t state; /* enum iovt_rxq_state */
 	uint8_t hdr_len;
 	bool mergeable;
-	bool put; /* the owner has let go */
+	bool put;             /* the owner has let go */
 	bool head_unbindable; /* harvest stopped at a chain that only a copy can use */
 	uint16_t lend_max;
 	uint16_t nr_lent;
 	uint16_t nr_reclaimed;
 	uint16_t unbindable_at; /* avail index of that chain */
-	uint32_t bind_min; /* bytes that a bindable buffer holds at least */
+	uint32_t bind_min;      /* bytes that a bindable buffer holds at least */
 	struct iovt_vring_split vr;
 	struct iovt_binding *binding; /* [size], by id */
-	uint16_t *reclaimed; /* [size], a stack of ids */
-	uint16_t *taken; /* [size], ids in the order in which they were taken */
-	const char *error; /* what broke the ring */
+	uint16_t *reclaimed;          /* [size], a stack of ids */
+	uint16_t *taken;              /* [size], ids in the order in which they were taken */
+	const char *error;            /* what broke the ring */
 	struct iovt_rxq_stats stats;
 	struct iovt_guest_mem *mem;
 	void (*release)(void *ctx);

@@ -29,12 +29,12 @@ struct iovt_vring_split {
 	struct vring_avail *avail;
 	struct vring_used *used;
 	const struct iovt_guest_mem *mem;
-	uint16_t size; /* entries, a power of two */
+	uint16_t size;       /* entries, a power of two */
 	uint16_t last_avail; /* next avail entry to take, free running */
 	uint16_t avail_seen; /* the guest's avail index as last read */
-	uint16_t last_used; /* next used entry to write, free running */
-	uint16_t published; /* used index as last shown to the guest */
-	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
+	uint16_t last_used;  /* next used entry to write, free running */
+	uint16_t published;  /* used index as last shown to the guest */
+	bool event_idx;      /* VIRTIO_RING_F_EVENT_IDX negotiated */
 };
 
 /*
@@ -50,7 +50,10 @@ iovt_split_available(struct iovt_vring_split *vr, unsigned int want)
 		return n;
 	vr->avail_seen = iovt_load_acquire(&vr->avail->idx);
 	n = vr->avail_seen - vr->last_avail;
-	return iovt_likely(n <= vr->size) ? n : -EPROTO;
+	if (iovt_likely(n <= vr->size))
+		return n;
+	vr->avail_seen = vr->last_avail; /* whoever asks next sees the jump, too */
+	return -EPROTO;
 }
 
 /* Bring the next n descriptors, as far as known to be available, into the cache. */

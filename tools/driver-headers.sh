@@ -24,6 +24,12 @@ fi
 version=$(dpkg-query -W -f '${source:Version}' libdpdk-dev 2>/dev/null) ||
 	die "no driver headers in $incdir and libdpdk-dev is not a Debian package;" \
 		'build DPDK with -Denable_driver_sdk=true'
+found=$(pkg-config --modversion libdpdk)
+case $version in
+"$found"[-+~]*) ;;
+*) die "pkg-config finds DPDK $found, but the package libdpdk-dev is $version; headers of one do" \
+	'not fit the other: set PKG_CONFIG_PATH, or build DPDK with -Denable_driver_sdk=true' ;;
+esac
 out=$cache/dpdk-driver-headers-$version
 if [ -e "$out/.complete" ]; then
 	echo "$out"
@@ -48,17 +54,26 @@ for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
 	grep -E '^deb[[:space:]].*[[:space:]]main([[:space:]]|$)' "$f" |
 		sed 's/^deb[[:space:]]/deb-src /' >> "$work/parts/all.list"
 done
-set -- -q -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$work/parts" \
-	-o "Dir::State::lists=$work/lists" -o APT::Sandbox::User=root
+set -- -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/parts" \
+	-o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root \
+	-o Acquire::Retries=2 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30
 
-(cd "$work" && apt-get "$@" update && apt-get "$@" source --download-only "dpdk=$version") >&2 ||
-	die "cannot fetch the source package dpdk=$version; is the package archive reachable?"
+# One of the machine's sources may be out of reach without harm, as long as another has DPDK.
+cd "$work"
+apt-get "$@" update >&2 || true
+if ! apt-get "$@" source --download-only "dpdk=$version" >&2 ||
+	[ ! -e "dpdk_${version#*:}.dsc" ]; then
+	offered=$(apt-cache "$@" showsrc dpdk 2>/dev/null | sed -n 's/^Version: //p' | sort -u | xargs)
+	die "the package archive does not deliver the source of dpdk $version, which is installed;" \
+		"it offers: ${offered:-nothing (is it reachable?)}. If that is newer:" \
+		'apt-get update && apt-get install libdpdk-dev dpdk'
+fi
 
 mkdir "$work/out"
 for h in $headers; do
-	member=$(tar -tf "$work"/dpdk_*.orig.tar.* | grep "/\(lib\|drivers\)/.*/$h\$") ||
+	member=$(tar -tf dpdk_*.orig.tar.* | grep "/\(lib\|drivers\)/.*/$h\$") ||
 		die "$h is not in the source package dpdk=$version"
-	tar -xf "$work"/dpdk_*.orig.tar.* -O "$member" > "$work/out/$h"
+	tar -xf dpdk_*.orig.tar.* -O "$member" > "$work/out/$h"
 done
 touch "$work/out/.complete"
 rm -rf "$out"

@@ -48,9 +48,9 @@ RTE_INIT_PRIO(iovtee_abi_check, LOG)
 	if (seen.other == NULL && built == runs)
 		return;
 	fprintf(stderr,
-			"IOVTEE: this plugin was built for DPDK %d.%02d, but the application runs "
-			"another (%s, %s): rebuild IOVTee against the application's DPDK\n",
-			RTE_VER_YEAR, RTE_VER_MONTH, seen.first,
-			seen.other != NULL ? seen.other : rte_version());
+		"IOVTEE: this plugin was built for DPDK %d.%02d, but the application runs "
+		"another (%s, %s): rebuild IOVTee against the application's DPDK\n",
+		RTE_VER_YEAR, RTE_VER_MONTH, seen.first,
+		seen.other != NULL ? seen.other : rte_version());
 	exit(EXIT_FAILURE);
 }

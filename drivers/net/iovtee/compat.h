@@ -7,7 +7,7 @@
 
 /* 24.07 added the number of entries to the packet-type list that a driver returns. */
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 7, 0, 0)
-#define IOVTEE_PTYPES_COUNT	  1
+#define IOVTEE_PTYPES_COUNT       1
 #define IOVTEE_PTYPES_COUNT_PARAM , size_t *count
 #else
 #define IOVTEE_PTYPES_COUNT_PARAM

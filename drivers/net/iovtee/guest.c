@@ -22,10 +22,10 @@
 
 /* One region: librte_vhost's view of it, and ours. */
 struct region {
-	uint8_t *addr; /* of our mapping, from offset 0 of the file */
-	size_t len; /* of our mapping, whole pages */
+	uint8_t *addr;             /* of our mapping, from offset 0 of the file */
+	size_t len;                /* of our mapping, whole pages */
 	const uint8_t *vhost_addr; /* the region's first byte for librte_vhost */
-	uint8_t *va; /* the same for us */
+	uint8_t *va;               /* the same for us */
 	uint64_t gpa;
 	uint64_t size;
 	size_t page;
@@ -150,7 +150,7 @@ region_map(struct region *r, const struct rte_vhost_mem_region *v)
 	r->page = fs.f_bsize;
 	r->len = RTE_ALIGN_CEIL(offset + v->size, r->page);
 	r->addr = mmap(NULL, r->len, PROT_READ | PROT_WRITE,
-			MAP_SHARED | (physical ? MAP_POPULATE : 0), v->fd, 0);
+		MAP_SHARED | (physical ? MAP_POPULATE : 0), v->fd, 0);
 	if (r->addr == MAP_FAILED) {
 		r->addr = NULL;
 		return -errno;
@@ -173,8 +173,8 @@ guest_dma_map(struct guest *g)
 	if (ret == 0)
 		return;
 	IOVTEE_LOG(ERR, "device %s cannot reach guest memory: %s%s", rte_dev_name(g->dma),
-			strerror(-ret),
-			ret == -EFAULT ? "; back it with hugepages, or use --iova-mode=va" : "");
+		strerror(-ret),
+		ret == -EFAULT ? "; back it with hugepages, or use --iova-mode=va" : "");
 	for (unsigned int i = 0; i < g->nr; i++)
 		region_dma_unmap(&g->region[i], g->dma);
 }

@@ -6,7 +6,7 @@
 
 extern int iovtee_logtype;
 
-#define IOVTEE_LOG(level, fmt, ...) \
+#define IOVTEE_LOG(level, fmt, ...)                                                                \
 	rte_log(RTE_LOG_##level, iovtee_logtype, "IOVTEE: " fmt "\n", ##__VA_ARGS__)
 
 #endif

@@ -31,13 +31,17 @@ static const char *const reason_text[] = {
 	[MAP_UPLINK_DOWN] = "off: the uplink or its queue is not started",
 	[MAP_UPLINK_GONE] = "off: the uplink was removed",
 	[MAP_NO_MAC] = "off: trust=0 needs mac=, or set trust=1",
-	[MAP_SHARED_QUEUE] = "off: other traffic reaches this uplink queue too; with trust=0 use a queue "
-			     "other than 0 of an uplink with several, or set trust=1",
-	[MAP_NO_STEERING] = "off: the NIC cannot steer the guest's address into the queue (rte_flow); "
-			    "set trust=1 if the guest may see the queue's traffic",
-	[MAP_MISSTEERED] = "off: frames for others arrived in the guest's queue, so the NIC does not "
-			   "honour its steering rule; set trust=1 if the guest may see them",
-	[MAP_BUFFERS] = "off: the guest's buffers are too small or not contiguous; packets are copied",
+	[MAP_SHARED_QUEUE] =
+		"off: other traffic reaches this uplink queue too; with trust=0 use a queue "
+		"other than 0 of an uplink with several, or set trust=1",
+	[MAP_NO_STEERING] =
+		"off: the NIC cannot steer the guest's address into the queue (rte_flow); "
+		"set trust=1 if the guest may see the queue's traffic",
+	[MAP_MISSTEERED] =
+		"off: frames for others arrived in the guest's queue, so the NIC does not "
+		"honour its steering rule; set trust=1 if the guest may see them",
+	[MAP_BUFFERS] =
+		"off: the guest's buffers are too small or not contiguous; packets are copied",
 	[MAP_DMA] = "off: the NIC cannot reach the guest's memory; back it with hugepages, or use "
 		    "--iova-mode=va",
 	[MAP_QUEUE] = "off: the uplink's queue could not be set up again; see the log",
@@ -75,13 +79,13 @@ mapping_claim(struct vhost_port *p)
 
 		if (uq >= info.max_rx_queues || uq >= UPLINK_QUEUES_MAX) {
 			IOVTEE_LOG(ERR, "%s: rxq=%u is out of range: uplink %s has %u Rx queues",
-					p->data->name, uq, p->conf.uplink, info.max_rx_queues);
+				p->data->name, uq, p->conf.uplink, info.max_rx_queues);
 			return -ERANGE;
 		}
 		if (up->claim[uq] != NULL) {
-			IOVTEE_LOG(ERR, "%s: rxq=%u of uplink %s is already mapped by %s; choose another",
-					p->data->name, uq, p->conf.uplink,
-					up->claim[uq]->port->data->name);
+			IOVTEE_LOG(ERR,
+				"%s: rxq=%u of uplink %s is already mapped by %s; choose another",
+				p->data->name, uq, p->conf.uplink, up->claim[uq]->port->data->name);
 			return -EBUSY;
 		}
 	}
@@ -251,9 +255,9 @@ top_up(void *arg)
 	if (lent + iovt_rxq_available(q->rxq) >= wanted && is_idle(uq)) {
 		if (uplink_rxq_flush(uq, uq->desc) < 0)
 			IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
-					uq->uplink->data->name, uq->queue);
+				uq->uplink->data->name, uq->queue);
 		IOVTEE_LOG(DEBUG, "%s q%u: %u buffers posted", q->port->data->name, q->queue,
-				q->rxq->nr_lent);
+			q->rxq->nr_lent);
 	} else if (++q->map.top_ups < TOP_UP_MAX) {
 		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
 	}
@@ -288,14 +292,14 @@ mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq)
 	}
 	if (q->map.reason != MAP_ON) {
 		IOVTEE_LOG(INFO, "%s q%u: zero-copy receive %s", name, q->queue,
-				mapping_reason_text(q->map.reason));
+			mapping_reason_text(q->map.reason));
 		return;
 	}
 	q->map.top_ups = 0;
 	rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
 	IOVTEE_LOG(INFO,
-			"%s q%u: zero-copy receive on: %s Rx queue %u, NIC ring of %u, guest's ring of %u",
-			name, q->queue, q->port->conf.uplink, uq->queue, uq->desc, rxq->vr.size);
+		"%s q%u: zero-copy receive on: %s Rx queue %u, NIC ring of %u, guest's ring of %u",
+		name, q->queue, q->port->conf.uplink, uq->queue, uq->desc, rxq->vr.size);
 }
 
 /* q->rxq may be gone from q already: it is closed then, and lends nothing more. */
@@ -314,7 +318,7 @@ mapping_off(struct vhost_txq *q)
 	/* The tee pool stays, and with it the burst function: it hands out host buffers now. */
 	if (uq->uplink->started && uplink_rxq_flush(uq, uq->desc) < 0)
 		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
-				uq->uplink->data->name, uq->queue);
+			uq->uplink->data->name, uq->queue);
 	uplink_rxq_ungate(uq);
 }
 
@@ -386,7 +390,7 @@ unmap_missteered(void *arg)
 	mapping_off(q);
 	q->map.reason = MAP_MISSTEERED;
 	IOVTEE_LOG(ERR, "%s q%u: zero-copy receive %s", q->port->data->name, q->queue,
-			mapping_reason_text(MAP_MISSTEERED));
+		mapping_reason_text(MAP_MISSTEERED));
 	control_unlock();
 }
 

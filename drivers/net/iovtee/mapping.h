@@ -39,11 +39,11 @@ enum map_reason {
 
 struct mapping {
 	enum map_reason reason;
-	struct uplink_rxq *uq; /* NULL while off */
+	struct uplink_rxq *uq;  /* NULL while off */
 	struct rte_flow *steer; /* trust=0: what sends this guest's frames to the queue */
-	bool parked; /* the rule is out while the port restarts */
-	unsigned int top_ups; /* how often a late guest was looked at, see mapping.c */
-	bool missteered; /* seen to fail: off until the port is created anew */
+	bool parked;            /* the rule is out while the port restarts */
+	unsigned int top_ups;   /* how often a late guest was looked at, see mapping.c */
+	bool missteered;        /* seen to fail: off until the port is created anew */
 };
 
 /** The reason as a sentence for people. Any thread. */

@@ -19,8 +19,8 @@ create_rule(uint16_t port, uint16_t queue, const struct vhost_conf *conf)
 	const struct rte_flow_item pattern[] = {
 		{.type = RTE_FLOW_ITEM_TYPE_ETH, .spec = &eth, .mask = &eth_mask},
 		{.type = conf->vlan < 0 ? RTE_FLOW_ITEM_TYPE_VOID : RTE_FLOW_ITEM_TYPE_VLAN,
-				.spec = conf->vlan < 0 ? NULL : &vlan,
-				.mask = conf->vlan < 0 ? NULL : &vlan_mask},
+			.spec = conf->vlan < 0 ? NULL : &vlan,
+			.mask = conf->vlan < 0 ? NULL : &vlan_mask},
 		{.type = RTE_FLOW_ITEM_TYPE_END},
 	};
 	const struct rte_flow_action actions[] = {
@@ -32,8 +32,8 @@ create_rule(uint16_t port, uint16_t queue, const struct vhost_conf *conf)
 
 	if (flow == NULL)
 		IOVTEE_LOG(WARNING, "the NIC refuses a rule for " RTE_ETHER_ADDR_PRT_FMT ": %s",
-				RTE_ETHER_ADDR_BYTES(&conf->mac),
-				error.message != NULL ? error.message : "no reason given");
+			RTE_ETHER_ADDR_BYTES(&conf->mac),
+			error.message != NULL ? error.message : "no reason given");
 	return flow;
 }
 
@@ -88,7 +88,7 @@ steer_unpark(struct uplink *up)
 		q->map.parked = false;
 		if (steer_install(up, q) != MAP_ON)
 			IOVTEE_LOG(ERR, "%s q%u: the steering rule is lost after a port restart",
-					q->port->data->name, q->queue);
+				q->port->data->name, q->queue);
 	}
 }
 
@@ -96,7 +96,7 @@ static bool
 is_exclusive(const struct uplink *up, uint16_t queue)
 {
 	return queue < UPLINK_QUEUES_MAX && up->claim[queue] != NULL &&
-			!up->claim[queue]->port->conf.trust;
+		!up->claim[queue]->port->conf.trust;
 }
 
 static bool
@@ -116,8 +116,8 @@ redirect(const struct uplink *up, struct rte_eth_rss_reta_entry64 *reta, uint16_
 	uint16_t next = 0;
 
 	for (uint16_t i = 0; i < size; i++) {
-		uint16_t *entry = &reta[i / RTE_ETH_RETA_GROUP_SIZE]
-						   .reta[i % RTE_ETH_RETA_GROUP_SIZE];
+		uint16_t *entry =
+			&reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
 
 		if (!is_exclusive(up, *entry))
 			continue;
@@ -138,7 +138,7 @@ steer_keep_exclusive(struct uplink *up)
 	int ret;
 
 	if (!(up->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG) ||
-			up->data->nb_rx_queues < 2 || !any_exclusive(up))
+		up->data->nb_rx_queues < 2 || !any_exclusive(up))
 		return 0;
 	ret = rte_eth_dev_info_get(up->phys_port, &info);
 	if (ret != 0)

@@ -12,7 +12,7 @@ struct pattern {
 	struct tee_pool *tee;
 	const struct rte_mbuf *like;
 	uint16_t app_priv; /* bytes of private area that the application knows of */
-	uint16_t priv; /* with ours behind them */
+	uint16_t priv;     /* with ours behind them */
 	uint16_t data_room;
 };
 
@@ -83,7 +83,7 @@ create_like(const char *name, unsigned int n, struct pattern *p, int socket)
 
 	/* No per-lcore cache: it would hide bound buffers, and mix them with others. */
 	mp = rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + p->priv + p->data_room, 0,
-			sizeof(priv), socket, 0);
+		sizeof(priv), socket, 0);
 	if (mp == NULL)
 		return NULL;
 	ret = rte_mempool_set_ops_byname(mp, "iovtee", NULL);
@@ -124,7 +124,7 @@ tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like)
 	mp = create_like(name, n, &p, like->socket_id);
 	if (mp == NULL)
 		IOVTEE_LOG(ERR, "cannot make a pool of %u mbufs: %s; reserve more hugepages", n,
-				rte_strerror(rte_errno));
+			rte_strerror(rte_errno));
 	rte_pktmbuf_free(sample);
 	return mp;
 }

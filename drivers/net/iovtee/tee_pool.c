@@ -138,7 +138,7 @@ tee_alloc(struct rte_mempool *mp)
 {
 	size_t bytes = sizeof(struct tee_pool) + mp->size * sizeof(void *);
 	struct tee_pool *tee = rte_zmalloc_socket("iovtee", bytes, RTE_CACHE_LINE_SIZE,
-			mp->socket_id);
+		mp->socket_id);
 
 	if (tee == NULL)
 		return -ENOMEM;

@@ -24,7 +24,7 @@
 struct tee_rec {
 	struct rte_mbuf_ext_shared_info shinfo;
 	struct iovt_rxq *rxq; /* NULL: not bound */
-	uint16_t id; /* the guest buffer */
+	uint16_t id;          /* the guest buffer */
 };
 
 /* A stack of objects; all below size only in pools of mapped queues (tee_pool_create). */
@@ -34,13 +34,13 @@ struct tee_pool {
 	uint32_t size;
 	/* Pools of mapped queues; changed only while the queue's poller is gated out. */
 	bool is_tee;
-	bool starve_nic; /* refill nothing rather than host buffers */
-	bool trust; /* bound packets may leave through any port */
-	uint32_t rec_offset; /* of the tee_rec in an mbuf object */
+	bool starve_nic;      /* refill nothing rather than host buffers */
+	bool trust;           /* bound packets may leave through any port */
+	uint32_t rec_offset;  /* of the tee_rec in an mbuf object */
 	uint32_t host_offset; /* of the host buffer */
 	uint32_t host_len;
 	struct iovt_rxq *rxq; /* the guest's queue, NULL while there is none */
-	uint64_t starved; /* refills that the guest could not fill */
+	uint64_t starved;     /* refills that the guest could not fill */
 	void *objs[];
 };
 

@@ -17,7 +17,7 @@ port_param(const char *params, const struct eth_dev_ops *ops)
 		return NULL;
 	port = strtoul(params, &end, 10);
 	if (*end != '\0' || port >= RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port(port) ||
-			rte_eth_devices[port].dev_ops != ops)
+		rte_eth_devices[port].dev_ops != ops)
 		return NULL;
 	return &rte_eth_devices[port];
 }
@@ -123,7 +123,7 @@ RTE_INIT(iovtee_telemetry)
 {
 	rte_telemetry_register_cmd("/iovtee/list", list, "IOVTee ports by name");
 	rte_telemetry_register_cmd("/iovtee/vhost", vhost,
-			"State and zero-copy mapping of a guest's port. Parameter: port id");
+		"State and zero-copy mapping of a guest's port. Parameter: port id");
 	rte_telemetry_register_cmd("/iovtee/uplink", uplink,
-			"Mapped queues and tee pools of an uplink. Parameter: port id");
+		"Mapped queues and tee pools of an uplink. Parameter: port id");
 }

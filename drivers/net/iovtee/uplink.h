@@ -22,7 +22,7 @@ struct vhost_txq;
 /* What to do with the packets of a mapped queue. Set by the control path under the gate. */
 struct uplink_steer {
 	struct rte_ether_addr mac; /* the guest's address */
-	bool any_unicast; /* no address known: all unicast is the guest's */
+	bool any_unicast;          /* no address known: all unicast is the guest's */
 	bool exclusive; /* trust=0: anything else that arrives proves that steering fails */
 };
 
@@ -30,7 +30,7 @@ struct uplink_rxq {
 	struct iovt_lock gate; /* held by the poller for one burst, or by control */
 	uint16_t phys_port;
 	uint16_t queue;
-	uint16_t port; /* the wrapper's, for mbuf->port */
+	uint16_t port;    /* the wrapper's, for mbuf->port */
 	uint16_t hdr_len; /* headroom of a bound packet in strict mode */
 	uint16_t (*burst)(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n);
 	struct tee_pool *tee;
@@ -43,12 +43,12 @@ struct uplink_rxq {
 
 	/* Control side. */
 	struct uplink *uplink;
-	struct vhost_txq *mapped; /* the guest queue that this queue belongs to */
+	struct vhost_txq *mapped;     /* the guest queue that this queue belongs to */
 	struct rte_mempool *app_pool; /* given by the application */
 	struct rte_mempool *tee_pool; /* in app_pool's place while claimed */
 	struct rte_eth_rxconf conf;
 	uint16_t app_desc; /* ring size that the application asked for */
-	uint16_t desc; /* ring size that the physical queue has now */
+	uint16_t desc;     /* ring size that the physical queue has now */
 	unsigned int socket;
 } __rte_cache_aligned;
 
@@ -97,16 +97,16 @@ uint16_t uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 uint16_t uplink_rx_plain(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n);
 
 /** The burst function for a mapped queue. @param strict headroom=strict */
-uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(
-		struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n);
+uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(struct uplink_rxq *q,
+	struct rte_mbuf **pkts, uint16_t n);
 
 /* uplink_queue.c: all on the control path, with the control lock held. */
 
 int uplink_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc,
-		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
+	unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
 void uplink_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
 int uplink_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc,
-		unsigned int socket, const struct rte_eth_txconf *conf);
+	unsigned int socket, const struct rte_eth_txconf *conf);
 void uplink_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
 
 /** Shut a queue's poller out, and let it in again. */
@@ -134,7 +134,7 @@ void uplink_free_tees(struct uplink *up);
 
 /* uplink_stats.c */
 int uplink_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
-		unsigned int size);
+	unsigned int size);
 int uplink_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int size);
 int uplink_xstats_reset(struct rte_eth_dev *dev);
 int uplink_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);

@@ -8,7 +8,7 @@
 #include "log.h"
 #include "uplink_args.h"
 
-#define DEV_KEY	 "dev("
+#define DEV_KEY  "dev("
 #define PORT_KEY "port="
 
 static int
@@ -16,7 +16,7 @@ copy_value(const char *name, char *dst, const char *value, size_t len)
 {
 	if (len == 0 || len >= UPLINK_ARG_MAX) {
 		IOVTEE_LOG(ERR, "%s: a value of %zu characters is not possible: 1 to %d", name, len,
-				UPLINK_ARG_MAX - 1);
+			UPLINK_ARG_MAX - 1);
 		return -EINVAL;
 	}
 	memcpy(dst, value, len);
@@ -49,8 +49,8 @@ uplink_args_parse(const char *name, const char *args, struct uplink_args *out)
 		value = args + strlen(DEV_KEY);
 		end = closing(value);
 		if (end == NULL || end[1] != '\0') {
-			IOVTEE_LOG(ERR, "%s: malformed '%s': write dev(<devargs>) and nothing else", name,
-					args);
+			IOVTEE_LOG(ERR, "%s: malformed '%s': write dev(<devargs>) and nothing else",
+				name, args);
 			return -EINVAL;
 		}
 		return copy_value(name, out->dev, value, end - value);
@@ -59,6 +59,7 @@ uplink_args_parse(const char *name, const char *args, struct uplink_args *out)
 		value = args + strlen(PORT_KEY);
 		return copy_value(name, out->port, value, strlen(value));
 	}
-	IOVTEE_LOG(ERR, "%s: '%s' names no port to wrap: write dev(<devargs>) or port=<name>", name, args);
+	IOVTEE_LOG(ERR, "%s: '%s' names no port to wrap: write dev(<devargs>) or port=<name>", name,
+		args);
 	return -EINVAL;
 }

@@ -6,7 +6,7 @@
 
 /* One of the two is not empty. */
 struct uplink_args {
-	char dev[UPLINK_ARG_MAX]; /* devargs of a device to be probed */
+	char dev[UPLINK_ARG_MAX];  /* devargs of a device to be probed */
 	char port[UPLINK_ARG_MAX]; /* name of an existing port */
 };
 

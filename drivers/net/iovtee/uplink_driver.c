@@ -17,7 +17,7 @@ uplink_find(const char *name)
 	uint16_t port;
 
 	if (rte_eth_dev_get_port_by_name(name, &port) != 0 ||
-			rte_eth_devices[port].dev_ops != &uplink_ops)
+		rte_eth_devices[port].dev_ops != &uplink_ops)
 		return NULL;
 	return uplink_of(&rte_eth_devices[port]);
 }
@@ -68,14 +68,14 @@ probe_phys(struct uplink *up, const char *name, const char *devargs)
 	snprintf(device, sizeof(device), "%s", da.name);
 	rte_devargs_reset(&da);
 	if (port_of_device(device, &up->phys_port) == 0) {
-		IOVTEE_LOG(ERR, "%s: dev(%s): the device is in use already; wrap it by port=%s", name,
-				devargs, device);
+		IOVTEE_LOG(ERR, "%s: dev(%s): the device is in use already; wrap it by port=%s",
+			name, devargs, device);
 		return -EEXIST;
 	}
 	ret = rte_dev_probe(devargs);
 	if (ret < 0) {
 		IOVTEE_LOG(ERR, "%s: dev(%s) cannot be probed: %s; check its name and driver", name,
-				devargs, rte_strerror(-ret));
+			devargs, rte_strerror(-ret));
 		return ret;
 	}
 	if (port_of_device(device, &up->phys_port) < 0) {
@@ -91,7 +91,8 @@ find_phys(struct uplink *up, const char *name, const char *port)
 {
 	if (rte_eth_dev_get_port_by_name(port, &up->phys_port) == 0)
 		return 0;
-	IOVTEE_LOG(ERR, "%s: port=%s does not exist; it must be probed before the uplink", name, port);
+	IOVTEE_LOG(ERR, "%s: port=%s does not exist; it must be probed before the uplink", name,
+		port);
 	return -ENODEV;
 }
 
@@ -106,8 +107,8 @@ own_phys_port(struct uplink *up, const char *name)
 		ret = rte_eth_dev_owner_set(up->phys_port, &up->owner);
 	}
 	if (ret != 0)
-		IOVTEE_LOG(ERR, "%s: port %u is owned by somebody else; wrap a port only once", name,
-				up->phys_port);
+		IOVTEE_LOG(ERR, "%s: port %u is owned by somebody else; wrap a port only once",
+			name, up->phys_port);
 	return ret;
 }
 
@@ -116,8 +117,10 @@ release_phys(struct uplink *up)
 {
 	struct rte_device *device = rte_eth_devices[up->phys_port].device;
 
-	rte_eth_dev_callback_unregister(up->phys_port, RTE_ETH_EVENT_INTR_LSC, on_phys_event, (void *)-1);
-	rte_eth_dev_callback_unregister(up->phys_port, RTE_ETH_EVENT_INTR_RMV, on_phys_event, (void *)-1);
+	rte_eth_dev_callback_unregister(up->phys_port, RTE_ETH_EVENT_INTR_LSC, on_phys_event,
+		(void *)-1);
+	rte_eth_dev_callback_unregister(up->phys_port, RTE_ETH_EVENT_INTR_RMV, on_phys_event,
+		(void *)-1);
 	rte_eth_dev_owner_unset(up->phys_port, up->owner.id);
 	if (up->own_phys && rte_dev_remove(device) < 0)
 		IOVTEE_LOG(WARNING, "%s: the wrapped device cannot be removed", up->data->name);
@@ -129,8 +132,8 @@ take_phys(struct rte_eth_dev *dev, const char *name, const struct uplink_args *a
 	struct uplink *up = uplink_of(dev);
 	int ret;
 
-	ret = args->dev[0] != '\0' ? probe_phys(up, name, args->dev) :
-				     find_phys(up, name, args->port);
+	ret = args->dev[0] != '\0' ? probe_phys(up, name, args->dev)
+				   : find_phys(up, name, args->port);
 	if (ret < 0)
 		return ret;
 	ret = own_phys_port(up, name);

@@ -15,16 +15,16 @@ phys(const struct rte_eth_dev *dev)
 
 static int
 validate(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
-		const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
-		struct rte_flow_error *error)
+	const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
+	struct rte_flow_error *error)
 {
 	return rte_flow_validate(phys(dev), attr, pattern, actions, error);
 }
 
 static struct rte_flow *
 create(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
-		const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
-		struct rte_flow_error *error)
+	const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
+	struct rte_flow_error *error)
 {
 	return rte_flow_create(phys(dev), attr, pattern, actions, error);
 }
@@ -37,7 +37,7 @@ destroy(struct rte_eth_dev *dev, struct rte_flow *flow, struct rte_flow_error *e
 
 static int
 query(struct rte_eth_dev *dev, struct rte_flow *flow, const struct rte_flow_action *action,
-		void *data, struct rte_flow_error *error)
+	void *data, struct rte_flow_error *error)
 {
 	return rte_flow_query(phys(dev), flow, action, data, error);
 }

@@ -24,7 +24,7 @@ configure(struct rte_eth_dev *dev)
 	conf.intr_conf.lsc = !!(rte_eth_devices[phys(dev)].data->dev_flags & RTE_ETH_DEV_INTR_LSC);
 	conf.intr_conf.rmv = 0;
 	return rte_eth_dev_configure(phys(dev), dev->data->nb_rx_queues, dev->data->nb_tx_queues,
-			&conf);
+		&conf);
 }
 
 static int
@@ -81,10 +81,9 @@ info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_queue_offload_capa &= ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->default_txconf.offloads &= ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	/* One packet, one buffer: a mapped packet is never scattered over several guest buffers. */
-	info->rx_offload_capa &=
-			~(RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_BUFFER_SPLIT);
-	info->rx_queue_offload_capa &=
-			~(RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_BUFFER_SPLIT);
+	info->rx_offload_capa &= ~(RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_BUFFER_SPLIT);
+	info->rx_queue_offload_capa &= ~(
+		RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_BUFFER_SPLIT);
 	return 0;
 }
 
@@ -106,7 +105,8 @@ static int
 link_update(struct rte_eth_dev *dev, int wait)
 {
 	struct rte_eth_link link;
-	int ret = wait ? rte_eth_link_get(phys(dev), &link) : rte_eth_link_get_nowait(phys(dev), &link);
+	int ret = wait ? rte_eth_link_get(phys(dev), &link)
+		       : rte_eth_link_get_nowait(phys(dev), &link);
 
 	return ret < 0 ? ret : rte_eth_linkstatus_set(dev, &link);
 }

@@ -30,7 +30,7 @@ static int
 phys_rxq_setup(const struct uplink_rxq *q, uint16_t desc)
 {
 	return rte_eth_rx_queue_setup(q->phys_port, q->queue, desc, q->socket, &q->conf,
-			q->tee_pool != NULL ? q->tee_pool : q->app_pool);
+		q->tee_pool != NULL ? q->tee_pool : q->app_pool);
 }
 
 /* Every gate of the uplink but that of the one queue which the caller holds. */
@@ -80,7 +80,7 @@ can_resize_running(const struct uplink_rxq *q)
 	struct rte_eth_dev_info info;
 
 	return rte_eth_dev_info_get(q->phys_port, &info) == 0 &&
-			(info.dev_capa & RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP);
+		(info.dev_capa & RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP);
 }
 
 static int
@@ -116,9 +116,9 @@ uplink_rxq_flush(struct uplink_rxq *q, uint16_t desc)
 
 	if (ret < 0 && q->tee != NULL && q->tee->starve_nic) {
 		IOVTEE_LOG(WARNING,
-				"%s: the driver cannot start Rx queue %u with a short ring: starve=host "
-				"is used",
-				q->uplink->data->name, q->queue);
+			"%s: the driver cannot start Rx queue %u with a short ring: starve=host "
+			"is used",
+			q->uplink->data->name, q->queue);
 		q->tee->starve_nic = false;
 		ret = flush(q, desc);
 	}
@@ -142,9 +142,9 @@ drop_tee(struct uplink *up, unsigned int queue)
 		rte_mempool_free(mp);
 	else
 		IOVTEE_LOG(WARNING,
-				"%s: %u packets of Rx queue %u are still in use; their pool %s is left "
-				"behind",
-				up->data->name, rte_mempool_in_use_count(mp), queue, mp->name);
+			"%s: %u packets of Rx queue %u are still in use; their pool %s is left "
+			"behind",
+			up->data->name, rte_mempool_in_use_count(mp), queue, mp->name);
 }
 
 void
@@ -160,7 +160,7 @@ tee_fits(const struct uplink *up, const struct uplink_rxq *q)
 	const struct rte_mempool *mp = up->tee[q->queue].pool;
 
 	return mp != NULL && up->tee[q->queue].like == q->app_pool &&
-			mp->size >= (uint32_t)q->app_desc + TEE_EXTRA;
+		mp->size >= (uint32_t)q->app_desc + TEE_EXTRA;
 }
 
 static int
@@ -172,8 +172,9 @@ make_tee(struct uplink_rxq *q)
 	if (!tee_fits(up, q)) {
 		drop_tee(up, q->queue);
 		snprintf(name, sizeof(name), "iovtee_%u_%u_%u", q->port, q->queue,
-				up->tee_serial++);
-		up->tee[q->queue].pool = tee_pool_create(name, q->app_desc + TEE_EXTRA, q->app_pool);
+			up->tee_serial++);
+		up->tee[q->queue].pool = tee_pool_create(name, q->app_desc + TEE_EXTRA,
+			q->app_pool);
 		up->tee[q->queue].like = q->app_pool;
 	}
 	q->tee_pool = up->tee[q->queue].pool;
@@ -211,8 +212,8 @@ uplink_rxq_use_tee(struct uplink_rxq *q)
 	if (ret == 0)
 		ret = change_pool(q);
 	if (ret < 0) {
-		IOVTEE_LOG(ERR, "%s: cannot set Rx queue %u up for mapping: %s", q->uplink->data->name,
-				q->queue, rte_strerror(-ret));
+		IOVTEE_LOG(ERR, "%s: cannot set Rx queue %u up for mapping: %s",
+			q->uplink->data->name, q->queue, rte_strerror(-ret));
 		q->tee_pool = NULL;
 		q->tee = NULL;
 	}
@@ -232,7 +233,7 @@ uplink_rxq_use_app_pool(struct uplink_rxq *q)
 	q->tee = NULL;
 	if (change_pool(q) < 0)
 		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
-				q->uplink->data->name, q->queue);
+			q->uplink->data->name, q->queue);
 	drop_tee(q->uplink, q->queue);
 	uplink_rxq_ungate(q);
 }
@@ -241,7 +242,7 @@ uplink_rxq_use_app_pool(struct uplink_rxq *q)
 
 int
 uplink_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
-		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+	const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
 {
 	struct uplink *up = uplink_of(dev);
 	struct uplink_rxq *q;
@@ -295,7 +296,7 @@ uplink_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
 
 int
 uplink_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
-		const struct rte_eth_txconf *conf)
+	const struct rte_eth_txconf *conf)
 {
 	struct uplink *up = uplink_of(dev);
 	struct rte_eth_txconf phys_conf = *conf;

@@ -75,14 +75,17 @@ trim_headroom(struct rte_mbuf *m, uint16_t hdr_len)
 
 static __rte_always_inline uint16_t
 rx_mapped(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool strict,
-		const bool any_unicast)
+	const bool any_unicast)
 {
 	const struct tee_pool *tee = q->tee;
 	uint16_t got = poll_nic(q, pkts, n);
 	uint16_t bound = 0;
 
 	for (uint16_t i = 0; i < got; i++) {
-		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
+		char *data = rte_pktmbuf_mtod(pkts[i], char *);
+
+		rte_prefetch0(data);
+		rte_prefetch0_write(data - q->hdr_len);
 		rte_prefetch0(tee_rec(tee, pkts[i]));
 	}
 	for (uint16_t i = 0; i < got; i++) {
@@ -97,8 +100,8 @@ rx_mapped(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool s
 		if (strict)
 			trim_headroom(m, q->hdr_len);
 		eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-		if (any_unicast ? unlikely(!rte_is_unicast_ether_addr(&eth->dst_addr)) :
-				  unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &q->steer.mac)))
+		if (any_unicast ? unlikely(!rte_is_unicast_ether_addr(&eth->dst_addr))
+				: unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &q->steer.mac)))
 			debind(q, m);
 	}
 	q->bound_packets += bound;
@@ -130,8 +133,8 @@ rx_guest_any(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 	return rx_mapped(q, pkts, n, false, true);
 }
 
-uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(
-		struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(struct uplink_rxq *q,
+	struct rte_mbuf **pkts, uint16_t n)
 {
 	if (strict)
 		return any_unicast ? rx_strict_any : rx_strict_mac;

@@ -23,7 +23,7 @@ static unsigned int
 own_count(const struct rte_eth_dev *dev)
 {
 	return dev->data->nb_rx_queues * RTE_DIM(rx_counters) +
-			dev->data->nb_tx_queues * RTE_DIM(tx_counters);
+		dev->data->nb_tx_queues * RTE_DIM(tx_counters);
 }
 
 static uint64_t *
@@ -57,7 +57,7 @@ phys_values(const struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 
 int
 uplink_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
-		unsigned int size)
+	unsigned int size)
 {
 	int n = phys_names(dev, NULL, 0);
 
@@ -71,11 +71,11 @@ uplink_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *name
 	for (uint16_t q = 0; q < dev->data->nb_rx_queues; q++)
 		for (unsigned int i = 0; i < RTE_DIM(rx_counters); i++)
 			snprintf(names[n++].name, sizeof(names[0].name), "iovtee_rx_q%u_%s", q,
-					rx_counters[i].name);
+				rx_counters[i].name);
 	for (uint16_t q = 0; q < dev->data->nb_tx_queues; q++)
 		for (unsigned int i = 0; i < RTE_DIM(tx_counters); i++)
 			snprintf(names[n++].name, sizeof(names[0].name), "iovtee_tx_q%u_%s", q,
-					tx_counters[i].name);
+				tx_counters[i].name);
 	return n;
 }
 

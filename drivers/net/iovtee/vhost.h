@@ -22,10 +22,10 @@
 #include "uplink.h"
 
 #define VHOST_QUEUES_MAX 16
-#define VHOST_PATH_MAX	 sizeof(((struct sockaddr_un *)0)->sun_path)
+#define VHOST_PATH_MAX   sizeof(((struct sockaddr_un *)0)->sun_path)
 
 /* The two virtqueues of queue pair i, as vhost-user numbers them. */
-#define VHOST_VRING_RX(i) (2 * (i)) /* guest receives: our Tx queue */
+#define VHOST_VRING_RX(i) (2 * (i))     /* guest receives: our Tx queue */
 #define VHOST_VRING_TX(i) (2 * (i) + 1) /* guest transmits: our Rx queue */
 
 struct vhost_port;
@@ -48,8 +48,8 @@ struct vhost_tx_stats {
 /* A receive virtqueue of the guest. */
 struct vhost_txq {
 	struct iovt_lock gate; /* held for one burst by a sender, or for a moment by control */
-	bool guest_csum; /* the guest takes DATA_VALID */
-	bool notify_pending; /* the guest asked for a notification while callfd was away */
+	bool guest_csum;       /* the guest takes DATA_VALID */
+	bool notify_pending;   /* the guest asked for a notification while callfd was away */
 	int callfd;
 	struct iovt_rxq *rxq; /* NULL while the guest's queue is not running */
 	struct tee_pool *tee; /* of the mapped uplink queue, NULL: not mapped */
@@ -102,12 +102,12 @@ struct vhost_port {
 	struct rte_eth_dev_data *data;
 	struct vhost_conf conf;
 	struct uplink *uplink; /* NULL: a plain vhost port */
-	bool registered; /* with librte_vhost */
+	bool registered;       /* with librte_vhost */
 
 	/* The guest. */
-	int vid; /* -1: no connection */
+	int vid;      /* -1: no connection */
 	bool running; /* between new_device and destroy_device */
-	bool paused; /* inside a message that changes memory or rings */
+	bool paused;  /* inside a message that changes memory or rings */
 	bool masking; /* inside a message that replaces a notification fd */
 	bool started; /* by the application */
 	bool enabled[2 * VHOST_QUEUES_MAX];
@@ -164,7 +164,7 @@ uint16_t vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 int vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
 int vhost_stats_reset(struct rte_eth_dev *dev);
 int vhost_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
-		unsigned int size);
+	unsigned int size);
 int vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int size);
 
 #endif

@@ -10,8 +10,18 @@
 #include "vhost.h"
 
 static const char *const keys[] = {
-	"iface", "client", "queues", "uplink", "rxq", "mac", "vlan", "trust", "reserve", "starve",
-	"headroom", NULL,
+	"iface",
+	"client",
+	"queues",
+	"uplink",
+	"rxq",
+	"mac",
+	"vlan",
+	"trust",
+	"reserve",
+	"starve",
+	"headroom",
+	NULL,
 };
 
 /* Where a handler stores the value of one key, and what it may be. */
@@ -39,9 +49,9 @@ parse_number(const char *key, const char *value, void *arg)
 	errno = 0;
 	v = strtoul(value, &end, 10);
 	if (errno != 0 || end == value || *end != '\0' || v < n->min || v > n->max ||
-			*value == '-') {
-		IOVTEE_LOG(ERR, "%s: %s=%s: give a number from %u to %u", n->name, key, value, n->min,
-				n->max);
+		*value == '-') {
+		IOVTEE_LOG(ERR, "%s: %s=%s: give a number from %u to %u", n->name, key, value,
+			n->min, n->max);
 		return -EINVAL;
 	}
 	n->value = v;
@@ -73,8 +83,8 @@ parse_text(const char *key, const char *value, void *arg)
 	struct text *t = arg;
 
 	if (*value == '\0' || strlen(value) >= t->size) {
-		IOVTEE_LOG(ERR, "%s: %s=%s: it has %zu characters; 1 to %zu are possible", t->name, key,
-				value, strlen(value), t->size - 1);
+		IOVTEE_LOG(ERR, "%s: %s=%s: it has %zu characters; 1 to %zu are possible", t->name,
+			key, value, strlen(value), t->size - 1);
 		return -EINVAL;
 	}
 	strcpy(t->value, value);
@@ -93,9 +103,9 @@ parse_mac(const char *key, const char *value, void *arg)
 	struct address *a = arg;
 
 	if (rte_ether_unformat_addr(value, a->value) != 0 ||
-			!rte_is_valid_assigned_ether_addr(a->value)) {
-		IOVTEE_LOG(ERR, "%s: %s=%s: give a unicast address such as 02:00:00:00:00:01", a->name,
-				key, value);
+		!rte_is_valid_assigned_ether_addr(a->value)) {
+		IOVTEE_LOG(ERR, "%s: %s=%s: give a unicast address such as 02:00:00:00:00:01",
+			a->name, key, value);
 		return -EINVAL;
 	}
 	*a->given = true;
@@ -116,7 +126,7 @@ take(struct rte_kvargs *kv, const char *name, const char *key, arg_handler_t par
 
 static int
 take_number(struct rte_kvargs *kv, const char *name, const char *key, unsigned int min,
-		unsigned int max, unsigned int *value)
+	unsigned int max, unsigned int *value)
 {
 	struct number n = {name, min, max, *value};
 	int ret = take(kv, name, key, parse_number, &n);
@@ -126,8 +136,8 @@ take_number(struct rte_kvargs *kv, const char *name, const char *key, unsigned i
 }
 
 static int
-take_choice(struct rte_kvargs *kv, const char *name, const char *key, const char *no, const char *yes,
-		bool *value)
+take_choice(struct rte_kvargs *kv, const char *name, const char *key, const char *no,
+	const char *yes, bool *value)
 {
 	struct choice c = {name, no, yes, *value};
 	int ret = take(kv, name, key, parse_choice, &c);
@@ -151,16 +161,16 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 	unsigned int queues = 1, rxq = 0, vlan = 0;
 
 	if (take_text(kv, name, "iface", c->iface, sizeof(c->iface)) < 0 ||
-			take_choice(kv, name, "client", "0", "1", &c->client) < 0 ||
-			take_number(kv, name, "queues", 1, VHOST_QUEUES_MAX, &queues) < 0 ||
-			take_text(kv, name, "uplink", c->uplink, sizeof(c->uplink)) < 0 ||
-			take_number(kv, name, "rxq", 0, UPLINK_QUEUES_MAX - 1, &rxq) < 0 ||
-			take(kv, name, "mac", parse_mac, &mac) < 0 ||
-			take_number(kv, name, "vlan", 1, 4094, &vlan) < 0 ||
-			take_choice(kv, name, "trust", "0", "1", &c->trust) < 0 ||
-			take_number(kv, name, "reserve", 0, 90, &c->reserve) < 0 ||
-			take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
-			take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0)
+		take_choice(kv, name, "client", "0", "1", &c->client) < 0 ||
+		take_number(kv, name, "queues", 1, VHOST_QUEUES_MAX, &queues) < 0 ||
+		take_text(kv, name, "uplink", c->uplink, sizeof(c->uplink)) < 0 ||
+		take_number(kv, name, "rxq", 0, UPLINK_QUEUES_MAX - 1, &rxq) < 0 ||
+		take(kv, name, "mac", parse_mac, &mac) < 0 ||
+		take_number(kv, name, "vlan", 1, 4094, &vlan) < 0 ||
+		take_choice(kv, name, "trust", "0", "1", &c->trust) < 0 ||
+		take_number(kv, name, "reserve", 0, 90, &c->reserve) < 0 ||
+		take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
+		take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0)
 		return -EINVAL;
 	c->queues = queues;
 	c->rxq = rxq;
@@ -184,9 +194,9 @@ vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
 
 	if (kv == NULL) {
 		IOVTEE_LOG(ERR,
-				"%s: '%s' has an unknown key or is no key=value list; keys: iface client queues "
-				"uplink rxq mac vlan trust reserve starve headroom",
-				name, args);
+			"%s: '%s' has an unknown key or is no key=value list; keys: iface client queues "
+			"uplink rxq mac vlan trust reserve starve headroom",
+			name, args);
 		return -EINVAL;
 	}
 	*conf = (struct vhost_conf){.reserve = 25, .vlan = -1, .strict_headroom = true};

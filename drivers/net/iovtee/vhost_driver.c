@@ -52,8 +52,8 @@ claim_uplink(struct vhost_port *p)
 	p->uplink = uplink_find(p->conf.uplink);
 	if (p->uplink == NULL) {
 		IOVTEE_LOG(ERR,
-				"%s: uplink=%s is not a net_iovtee_uplink port; create it before this one",
-				p->data->name, p->conf.uplink);
+			"%s: uplink=%s is not a net_iovtee_uplink port; create it before this one",
+			p->data->name, p->conf.uplink);
 		ret = -ENODEV;
 	} else {
 		ret = mapping_claim(p);
@@ -159,5 +159,5 @@ static struct rte_vdev_driver vhost_driver = {
 
 RTE_PMD_REGISTER_VDEV(net_iovtee_vhost, vhost_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_iovtee_vhost,
-		"iface=<path> client=<0|1> queues=<n> uplink=<port> rxq=<q> mac=<addr> vlan=<id> "
-		"trust=<0|1> reserve=<percent> starve=<host|nic> headroom=<strict|guest>");
+	"iface=<path> client=<0|1> queues=<n> uplink=<port> rxq=<q> mac=<addr> vlan=<id> "
+	"trust=<0|1> reserve=<percent> starve=<host|nic> headroom=<strict|guest>");

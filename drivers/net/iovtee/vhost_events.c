@@ -41,15 +41,11 @@ enum request {
  */
 #define FEATURES_OFF                                                                               \
 	(UINT64_C(1) << VIRTIO_F_RING_PACKED | UINT64_C(1) << VIRTIO_F_IN_ORDER |                  \
-			UINT64_C(1) << VHOST_F_LOG_ALL | UINT64_C(1) << VIRTIO_NET_F_CSUM |        \
-			UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 |                                    \
-			UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |                                    \
-			UINT64_C(1) << VIRTIO_NET_F_HOST_UFO |                                     \
-			UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |                                     \
-			UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 |                                   \
-			UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |                                   \
-			UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO |                                    \
-			UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
+		UINT64_C(1) << VHOST_F_LOG_ALL | UINT64_C(1) << VIRTIO_NET_F_CSUM |                \
+		UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |    \
+		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
+		UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |  \
+		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO | UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
 
 static struct vhost_port *
 port_by_path(const char *path)
@@ -60,7 +56,7 @@ port_by_path(const char *path)
 		struct rte_eth_dev *dev = &rte_eth_devices[id];
 
 		if (dev->state == RTE_ETH_DEV_UNUSED || dev->dev_ops != &vhost_ops ||
-				dev->data->dev_private == NULL)
+			dev->data->dev_private == NULL)
 			continue;
 		if (strcmp(vhost_of(dev)->conf.iface, path) == 0)
 			return vhost_of(dev);
@@ -167,7 +163,7 @@ new_connection(int vid)
 	control_lock();
 	if (p->vid >= 0) {
 		IOVTEE_LOG(WARNING, "%s: %s: a second guest is refused while one is connected",
-				p->data->name, p->conf.iface);
+			p->data->name, p->conf.iface);
 		ret = -1;
 	} else if (rte_vhost_extern_callback_register(vid, &extern_ops, NULL) < 0) {
 		ret = -1;
@@ -269,7 +265,7 @@ clear_stale_socket(const struct vhost_port *p)
 		return 0;
 	if (!S_ISSOCK(st.st_mode)) {
 		IOVTEE_LOG(ERR, "%s: iface=%s exists and is not a socket; choose another path",
-				p->data->name, p->conf.iface);
+			p->data->name, p->conf.iface);
 		return -EEXIST;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -280,7 +276,7 @@ clear_stale_socket(const struct vhost_port *p)
 	close(fd);
 	if (ret == 0) {
 		IOVTEE_LOG(ERR, "%s: iface=%s is in use by another process; choose another path",
-				p->data->name, p->conf.iface);
+			p->data->name, p->conf.iface);
 		return -EADDRINUSE;
 	}
 	IOVTEE_LOG(INFO, "%s: removing stale socket %s", p->data->name, p->conf.iface);
@@ -300,15 +296,15 @@ vhost_listen(struct vhost_port *p)
 		flags |= RTE_VHOST_USER_CLIENT;
 	if (rte_vhost_driver_register(path, flags) < 0) {
 		IOVTEE_LOG(ERR, "%s: iface=%s cannot be registered; is another port using it?",
-				p->data->name, path);
+			p->data->name, path);
 		return -EEXIST;
 	}
 	p->registered = true;
 	if (rte_vhost_driver_disable_features(path, FEATURES_OFF) < 0 ||
-			rte_vhost_driver_callback_register(path, &device_ops) < 0 ||
-			rte_vhost_driver_start(path) < 0) {
+		rte_vhost_driver_callback_register(path, &device_ops) < 0 ||
+		rte_vhost_driver_start(path) < 0) {
 		IOVTEE_LOG(ERR, "%s: iface=%s cannot be opened: is its folder there and writable?",
-				p->data->name, path);
+			p->data->name, path);
 		vhost_unlisten(p);
 		return -EACCES;
 	}

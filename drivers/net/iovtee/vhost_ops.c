@@ -58,7 +58,7 @@ info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 
 static int
 rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
-		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+	const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
 {
 	struct vhost_rxq *q = &vhost_of(dev)->rxq[queue];
 
@@ -74,7 +74,7 @@ rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned 
 
 static int
 tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
-		const struct rte_eth_txconf *conf)
+	const struct rte_eth_txconf *conf)
 {
 	struct vhost_port *p = vhost_of(dev);
 

@@ -31,10 +31,9 @@ translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct i
 	c->size = v->size;
 	c->desc = guest_translate(g, v->desc, n * sizeof(struct vring_desc));
 	c->avail = guest_translate(g, v->avail,
-			sizeof(struct vring_avail) + (n + 1) * sizeof(uint16_t));
+		sizeof(struct vring_avail) + (n + 1) * sizeof(uint16_t));
 	c->used = guest_translate(g, v->used,
-			sizeof(struct vring_used) + n * sizeof(struct vring_used_elem) +
-					sizeof(uint16_t));
+		sizeof(struct vring_used) + n * sizeof(struct vring_used_elem) + sizeof(uint16_t));
 	return c->desc != NULL && c->avail != NULL && c->used != NULL;
 }
 
@@ -49,14 +48,14 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 		.mergeable = has_feature(p, VIRTIO_NET_F_MRG_RXBUF),
 		.event_idx = has_feature(p, VIRTIO_RING_F_EVENT_IDX),
 		.hdr_len = has_feature(p, VIRTIO_NET_F_MRG_RXBUF) ||
-					has_feature(p, VIRTIO_F_VERSION_1) ?
-				12 :
-				10,
+				has_feature(p, VIRTIO_F_VERSION_1)
+			? 12
+			: 10,
 		.nic_max = mapping_nic_max(q),
 	};
 
 	if (rte_vhost_get_vhost_vring(p->vid, vring, &v) < 0 ||
-			rte_vhost_get_vring_base(p->vid, vring, &c.last_avail, &c.last_used) < 0)
+		rte_vhost_get_vring_base(p->vid, vring, &c.last_avail, &c.last_used) < 0)
 		return -ENODEV;
 	if (v.desc == NULL || v.avail == NULL || v.used == NULL)
 		return -EAGAIN;
@@ -77,7 +76,7 @@ txq_up(struct vhost_txq *q)
 		return;
 	if (ret < 0) {
 		IOVTEE_LOG(ERR, "%s q%u: the guest's receive ring is unusable: %s", p->data->name,
-				q->queue, strerror(-ret));
+			q->queue, strerror(-ret));
 		return;
 	}
 	/* The data path meets the queue complete, mapping included, or not at all. */
@@ -135,9 +134,9 @@ txq_down(struct vhost_txq *q)
 	lent = iovt_rxq_give_back(rxq, &last_avail, &last_used);
 	if (lent > 0)
 		IOVTEE_LOG(WARNING,
-				"%s q%u: %u buffers are still inside the switch; the guest does not get "
-				"them back, its memory stays mapped until they are",
-				p->data->name, q->queue, lent);
+			"%s q%u: %u buffers are still inside the switch; the guest does not get "
+			"them back, its memory stays mapped until they are",
+			p->data->name, q->queue, lent);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_RX(q->queue), last_avail, last_used);
 	iovt_lock_take(&rxq->lock);
@@ -235,8 +234,7 @@ vhost_refresh_callfds(struct vhost_port *p)
 		struct vhost_txq *q = &p->txq[i];
 		struct rte_vhost_vring v;
 
-		if (q->rxq == NULL ||
-				rte_vhost_get_vhost_vring(p->vid, VHOST_VRING_RX(i), &v) < 0)
+		if (q->rxq == NULL || rte_vhost_get_vhost_vring(p->vid, VHOST_VRING_RX(i), &v) < 0)
 			continue;
 		iovt_lock_take(&q->gate);
 		q->callfd = v.callfd;

@@ -17,28 +17,30 @@
 /* Pieces of one packet that is copied: as many segments as any port of ours makes. */
 #define PIECES 64
 
-/* From the NIC's findings, never from guest memory (virtio 1.2, 5.1.6.4). */
-static inline struct iovt_vnet_hdr
-make_hdr(const struct vhost_txq *q, const struct rte_mbuf *m)
-{
-	struct iovt_vnet_hdr hdr = {.num_buffers = 1};
+static const struct iovt_vnet_hdr hdr_plain = {.num_buffers = 1};
+static const struct iovt_vnet_hdr hdr_checked = {
+	.flags = VIRTIO_NET_HDR_F_DATA_VALID,
+	.num_buffers = 1,
+};
 
-	if (q->guest_csum &&
-			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
-		hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	return hdr;
+/* From the NIC's findings, never from guest memory (virtio 1.2, 5.1.6.4). */
+static inline const struct iovt_vnet_hdr *
+hdr_for(const struct vhost_txq *q, const struct rte_mbuf *m)
+{
+	bool good = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+
+	return q->guest_csum && good ? &hdr_checked : &hdr_plain;
 }
 
 /* Deliver a packet where the NIC wrote it: one used-ring entry. */
 static inline bool
 deliver_in_place(struct vhost_txq *q, struct rte_mbuf *m, struct tee_rec *rec)
 {
-	struct iovt_vnet_hdr hdr = make_hdr(q, m);
-
 	if (unlikely(rte_mbuf_refcnt_read(m) != 1 || m->nb_segs != 1 ||
-			rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1))
+		    rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1))
 		return false;
-	return iovt_rx_complete(q->rxq, rec->id, rte_pktmbuf_mtod(m, void *), m->data_len, &hdr);
+	return iovt_rx_complete(q->rxq, rec->id, rte_pktmbuf_mtod(m, void *), m->data_len,
+		hdr_for(q, m));
 }
 
 /* The counter of the reason why a packet could not be delivered in place. */
@@ -53,7 +55,8 @@ copy_reason(struct vhost_txq *q, const struct rte_mbuf *m)
 	if (root == NULL)
 		return &q->stats.copied_unbound;
 	rec = tee_rec(root->pool->pool_data, root);
-	if (root != m || rte_mbuf_refcnt_read(m) != 1 || rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1)
+	if (root != m || rte_mbuf_refcnt_read(m) != 1 ||
+		rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1)
 		return &q->stats.copied_shared;
 	return rec->rxq != q->rxq ? &q->stats.copied_foreign : &q->stats.copied_moved;
 }
@@ -97,12 +100,12 @@ copy_segments(struct iovt_rxq *rxq, const struct rte_mbuf *m, const struct iovt_
 static inline int
 deliver_copy(struct vhost_txq *q, struct rte_mbuf *m)
 {
-	struct iovt_vnet_hdr hdr = make_hdr(q, m);
+	const struct iovt_vnet_hdr *hdr = hdr_for(q, m);
 	uint64_t *reason = &q->stats.copied_unbound;
 	int ret;
 
 	if (unlikely((m->ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) ||
-			m->nb_segs != 1)) {
+		    m->nb_segs != 1)) {
 		reason = copy_reason(q, m);
 		if (!may_deliver(q, m)) {
 			q->stats.dropped_isolation++;
@@ -110,9 +113,9 @@ deliver_copy(struct vhost_txq *q, struct rte_mbuf *m)
 		}
 	}
 	if (likely(m->nb_segs == 1))
-		ret = iovt_rx_copy(q->rxq, rte_pktmbuf_mtod(m, void *), m->data_len, &hdr);
+		ret = iovt_rx_copy(q->rxq, rte_pktmbuf_mtod(m, void *), m->data_len, hdr);
 	else
-		ret = copy_segments(q->rxq, m, &hdr);
+		ret = copy_segments(q->rxq, m, hdr);
 	if (likely(ret == 0)) {
 		(*reason)++;
 		q->stats.packets++;
@@ -139,9 +142,10 @@ report_broken(struct vhost_txq *q)
 	if (q->error_logged)
 		return;
 	q->error_logged = true;
-	IOVTEE_LOG(ERR, "%s q%u: the guest broke its receive ring (%s); the queue is stopped until the "
-			"guest resets it",
-			q->port->data->name, q->queue, q->rxq->error);
+	IOVTEE_LOG(ERR,
+		"%s q%u: the guest broke its receive ring (%s); the queue is stopped until the "
+		"guest resets it",
+		q->port->data->name, q->queue, q->rxq->error);
 }
 
 /* At most BATCH packets. Returns how many are done with, in order. */

@@ -12,7 +12,10 @@ struct counter {
 	size_t offset;
 };
 
-#define SENT(n) {#n, offsetof(struct vhost_tx_stats, n)}
+#define SENT(n)                                                                                    \
+	{                                                                                          \
+#n, offsetof(struct vhost_tx_stats, n)                                             \
+	}
 static const struct counter sent[] = {
 	SENT(zero_copy_packets),
 	SENT(copied_unbound),
@@ -26,7 +29,10 @@ static const struct counter sent[] = {
 	SENT(dropped_isolation),
 };
 
-#define RING(n) {#n, offsetof(struct iovt_rxq_stats, n)}
+#define RING(n)                                                                                    \
+	{                                                                                          \
+#n, offsetof(struct iovt_rxq_stats, n)                                             \
+	}
 static const struct counter ring[] = {
 	RING(harvested),
 	RING(completed),
@@ -47,7 +53,7 @@ copied_packets(const struct vhost_txq *q)
 	const struct vhost_tx_stats *s = &q->stats;
 
 	return s->copied_unbound + s->copied_foreign + s->copied_segments + s->copied_moved +
-			s->copied_shared;
+		s->copied_shared;
 }
 
 static uint64_t
@@ -144,7 +150,7 @@ vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned
 			xstats[n++].value = field(&q->stats, sent[c].offset);
 		for (unsigned int c = 0; c < RTE_DIM(ring); c++)
 			xstats[n++].value = field(&q->past, ring[c].offset) +
-					(q->rxq != NULL ? field(&q->rxq->stats, ring[c].offset) : 0);
+				(q->rxq != NULL ? field(&q->rxq->stats, ring[c].offset) : 0);
 		for (unsigned int c = 0; c < RTE_DIM(derived); c++)
 			xstats[n++].value = derived[c].get(q);
 		xstats[n++].value = p->rxq[i].packets;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Device side of the Tx rings. Runs under the device's lock. */
+#include <string.h>
+
+#include "emunic.h"
+
+/* Descriptors of one frame, from the head of the ring. */
+struct gather {
+	unsigned int descs;
+	uint32_t len;
+	const uint8_t *data; /* NULL: a fault, or not a frame */
+};
+
+static inline uint16_t
+advance(const struct emu_txq *q, uint16_t index)
+{
+	return index + 1 < q->nb_desc ? index + 1 : 0;
+}
+
+/* Copy the segments together in the device's buffer. */
+static const uint8_t *
+gather_segments(struct emu *emu, const struct emu_txq *q, const struct gather *g)
+{
+	uint16_t index = q->index;
+	uint32_t off = 0;
+	unsigned int i;
+
+	for (i = 0; i < g->descs; i++, index = advance(q, index)) {
+		const struct emu_tx_desc *d = &q->ring[index];
+		const uint8_t *va;
+
+		if (d->len == 0)
+			continue;
+		va = iommu_access(&emu->mmu, &emu->hint, d->iova, d->len);
+		if (va == NULL) {
+			emu_fault(emu, "read", d->iova, d->len);
+			return NULL;
+		}
+		memcpy(emu->bounce + off, va, d->len);
+		off += d->len;
+	}
+	return emu->bounce;
+}
+
+/* The driver publishes whole packets only, so the last descriptor is inside the posted range. */
+static void
+gather_frame(struct emu *emu, const struct emu_txq *q, struct gather *g)
+{
+	const struct emu_tx_desc *d;
+	uint16_t index = q->index;
+
+	g->descs = 0;
+	g->len = 0;
+	g->data = NULL;
+	do {
+		d = &q->ring[index];
+		g->descs++;
+		g->len += d->len;
+		index = advance(q, index);
+	} while (!(d->status & EMU_EOP));
+	if (g->len < RTE_ETHER_HDR_LEN || g->len > EMU_MAX_FRAME)
+		return;
+	if (g->descs > 1) {
+		g->data = gather_segments(emu, q, g);
+		return;
+	}
+	g->data = iommu_access(&emu->mmu, &emu->hint, d->iova, g->len);
+	if (g->data == NULL)
+		emu_fault(emu, "read", d->iova, g->len);
+}
+
+static void
+complete(struct emu_txq *q, unsigned int descs)
+{
+	for (; descs > 0; descs--) {
+		struct emu_tx_desc *d = &q->ring[q->index];
+
+		__atomic_store_n(&d->status, d->status | EMU_DD, __ATOMIC_RELEASE);
+		q->index = advance(q, q->index);
+		q->head++;
+	}
+}
+
+/* Out on the wire. Blocked: looped, and the Rx side has no room and does not drop. */
+static enum emu_verdict
+transmit(struct emu *emu, const uint8_t *data, uint16_t len)
+{
+	if (emu->conf.loop) {
+		struct emu_parsed p;
+
+		emu_frame_parse(data, len, &p);
+		if (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_CHECKSUM)
+			emu_frame_check(data, len, &p);
+		if (emu_rx_deliver(emu, data, len, &p) == EMU_BLOCKED)
+			return EMU_BLOCKED;
+	}
+	emu_verify_frame(emu, data, len);
+	if (emu->dump != NULL)
+		emu_dump_frame(emu->dump, data, len);
+	emu->counters[EMU_TX_FRAMES]++;
+	return EMU_DELIVERED;
+}
+
+/* Move at most `budget` frames out of a queue; returns how many. */
+unsigned int
+emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
+{
+	unsigned int moved = 0;
+	uint32_t limit;
+
+	if (q == NULL || !q->running)
+		return 0;
+	limit = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
+	while (moved < budget && q->head != limit) {
+		struct gather g;
+
+		gather_frame(emu, q, &g);
+		if (likely(g.data != NULL && emu_link_up(emu))) {
+			if (transmit(emu, g.data, g.len) == EMU_BLOCKED)
+				break;
+		} else {
+			emu->counters[EMU_TX_DROPS]++;
+		}
+		complete(q, g.descs);
+		moved++;
+	}
+	return moved;
+}

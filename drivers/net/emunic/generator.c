@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Synthetic traffic: UDP flows with valid checksums, written straight into the posted buffers. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include "emunic.h"
+#include "tag.h"
+
+#define UDP_OFF (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr))
+#define TAG_OFF (UDP_OFF + sizeof(struct rte_udp_hdr))
+static_assert(TAG_OFF + sizeof(struct emu_tag) == EMU_MIN_FRAME, "a tag fits the shortest frame");
+
+struct emu_pattern emu_pattern;
+
+/* All that is constant in the frames of a flow, and where they go. */
+struct flow {
+	uint8_t head[TAG_OFF];
+	uint16_t reserved;
+	uint32_t sum;   /* of pseudo header and UDP header, not folded */
+	uint32_t epoch; /* of the steering that gave the target */
+	struct emu_target target;
+};
+
+struct emu_generator {
+	struct rte_pmd_emunic_gen conf;
+	uint64_t made;
+	uint16_t next; /* flow of the next frame */
+	uint8_t origin;
+	struct flow *flows;
+	uint32_t *seqs; /* next sequence number of every possible flow */
+};
+
+static const struct emu_parsed parsed = {
+	.ptype = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_UDP,
+	.l3_off = RTE_ETHER_HDR_LEN,
+	.l4_off = UDP_OFF,
+	.cksum = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD,
+};
+
+RTE_INIT(emu_pattern_init)
+{
+	uint64_t state = 1;
+	unsigned int i;
+
+	for (i = 0; i < EMU_PATTERN_SIZE; i++) {
+		state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		emu_pattern.bytes[i] = state >> 56;
+	}
+	for (i = 0; i < EMU_PATTERN_SIZE / 2; i++) {
+		uint16_t word;
+
+		memcpy(&word, &emu_pattern.bytes[2 * i], sizeof(word));
+		emu_pattern.sums[i + 1] = emu_pattern.sums[i] + word;
+	}
+}
+
+static void
+build_flow(struct flow *flow, unsigned int id, const struct rte_ether_addr *src,
+	const struct rte_pmd_emunic_gen *conf)
+{
+	struct rte_ether_hdr *eth = (void *)flow->head;
+	struct rte_ipv4_hdr *ip = (void *)(flow->head + RTE_ETHER_HDR_LEN);
+	struct rte_udp_hdr *udp = (void *)(flow->head + UDP_OFF);
+	uint16_t ip_len = conf->frame - RTE_ETHER_HDR_LEN;
+
+	eth->dst_addr = conf->dst;
+	eth->src_addr = *src;
+	eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	ip->version_ihl = RTE_IPV4_VHL_DEF;
+	ip->total_length = rte_cpu_to_be_16(ip_len);
+	ip->time_to_live = 64;
+	ip->next_proto_id = IPPROTO_UDP;
+	/* 198.18.0.0/15 is for benchmarks: RFC 2544, C.2.2 */
+	ip->src_addr = rte_cpu_to_be_32(RTE_IPV4(198U, 18, id >> 8, id & 0xff));
+	ip->dst_addr = rte_cpu_to_be_32(RTE_IPV4(198U, 19, 0, 1));
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+	/* Scattered: the RSS hash is linear, and would spread ports in a row over few queues. */
+	udp->src_port = rte_cpu_to_be_16(1024 + (id * 2654435761u >> 17));
+	udp->dst_port = rte_cpu_to_be_16(EMU_UDP_PORT);
+	udp->dgram_len = rte_cpu_to_be_16(ip_len - sizeof(*ip));
+	flow->sum = rte_ipv4_phdr_cksum(ip, 0) + rte_raw_cksum(udp, sizeof(*udp));
+}
+
+/** Make a generator for this port; the port goes on with the old one until it is put in place. */
+int
+emu_gen_create(const struct emu *emu, const struct rte_pmd_emunic_gen *conf,
+	struct emu_generator **gen)
+{
+	static uint8_t origins;
+	struct emu_generator *g;
+	unsigned int i;
+
+	if (conf->frame < EMU_MIN_FRAME || conf->frame > emu->conf.max_frame || conf->flows == 0)
+		return -EINVAL;
+	g = calloc(1, sizeof(*g));
+	if (g == NULL)
+		return -ENOMEM;
+	g->flows = calloc(conf->flows, sizeof(*g->flows));
+	g->seqs = calloc(UINT16_MAX + 1, sizeof(*g->seqs));
+	if (g->flows == NULL || g->seqs == NULL) {
+		emu_gen_free(g);
+		return -ENOMEM;
+	}
+	g->conf = *conf;
+	g->origin = __atomic_fetch_add(&origins, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < conf->flows; i++)
+		build_flow(&g->flows[i], i, &emu->conf.mac, conf);
+	*gen = g;
+	return 0;
+}
+
+void
+emu_gen_free(struct emu_generator *gen)
+{
+	if (gen == NULL)
+		return;
+	free(gen->flows);
+	free(gen->seqs);
+	free(gen);
+}
+
+/** Go on with the sequence numbers of the generator that is replaced. */
+void
+emu_gen_inherit(struct emu_generator *gen, struct emu_generator *old)
+{
+	uint32_t *unused = gen->seqs;
+
+	gen->origin = old->origin;
+	gen->seqs = old->seqs;
+	old->seqs = unused;
+}
+
+void
+emu_gen_rewind(struct emu_generator *gen)
+{
+	gen->made = 0;
+	gen->next = 0;
+}
+
+bool
+emu_gen_done(const struct emu_generator *gen)
+{
+	return gen->conf.count != 0 && gen->made == gen->conf.count;
+}
+
+/* The frame, in place. */
+static inline void
+build_frame(const struct emu_generator *g, const struct flow *flow, uint16_t id, uint64_t now,
+	uint8_t *va)
+{
+	const uint32_t bulk = g->conf.frame - EMU_MIN_FRAME;
+	const uint32_t start = emu_pattern_start(id, g->seqs[id]);
+	struct emu_tag tag = {
+		.magic = EMU_MAGIC,
+		.origin = g->origin,
+		.tsc_high = now >> 32,
+		.flow = id,
+		.seq = g->seqs[id],
+		.tsc_low = now,
+	};
+	uint16_t cksum;
+
+	tag.digest = emu_tag_digest(&tag, sizeof(tag) + bulk);
+	cksum = ~emu_fold(flow->sum + emu_tag_sum(&tag) + emu_pattern_sum(start, bulk));
+	if (cksum == 0)
+		cksum = 0xffff;
+	memcpy(va, flow->head, sizeof(flow->head));
+	memcpy(va + UDP_OFF + offsetof(struct rte_udp_hdr, dgram_cksum), &cksum, sizeof(cksum));
+	memcpy(va + TAG_OFF, &tag, sizeof(tag));
+	if (bulk > 0)
+		memcpy(va + EMU_MIN_FRAME, &emu_pattern.bytes[start], bulk);
+}
+
+static inline void
+aim(const struct emu *emu, struct flow *flow)
+{
+	emu_steer_frame(&emu->steer, flow->head, &parsed, &flow->target);
+	flow->epoch = emu->steer.epoch;
+}
+
+static enum emu_verdict
+deliver(struct emu *emu, const struct emu_generator *g, const struct flow *flow)
+{
+	const uint16_t len = g->conf.frame;
+	enum emu_verdict verdict = emu_rx_admit(emu, &flow->target, len);
+	struct emu_rxq *q;
+	uint64_t iova;
+	uint8_t *va;
+
+	if (verdict != EMU_DELIVERED)
+		return verdict;
+	q = emu->rxq[flow->target.queue];
+	iova = q->ring[q->index].read.iova;
+	va = iommu_access(&emu->mmu, &emu->hint, iova, len);
+	if (likely(va != NULL))
+		build_frame(g, flow, g->next, emu->now, va);
+	else
+		emu_fault(emu, "write", iova, len);
+	emu_rx_complete(emu, q, len, &parsed, &flow->target);
+	return EMU_DELIVERED;
+}
+
+/** Generate at most `budget` frames. */
+unsigned int
+emu_gen_run(struct emu *emu, unsigned int budget)
+{
+	struct emu_generator *g = emu->gen;
+	unsigned int n;
+
+	if (g->conf.count != 0)
+		budget = RTE_MIN(budget, g->conf.count - g->made);
+	for (n = 0; n < budget; n++) {
+		struct flow *flow = &g->flows[g->next];
+
+		if (unlikely(flow->epoch != emu->steer.epoch))
+			aim(emu, flow);
+		if (deliver(emu, g, flow) == EMU_BLOCKED)
+			break;
+		g->seqs[g->next]++;
+		if (++g->next == g->conf.flows)
+			g->next = 0;
+	}
+	g->made += n;
+	return n;
+}

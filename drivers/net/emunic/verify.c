@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Check of generator frames that the port sends: payload, checksums, order, loss, latency. */
+#include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include "emunic.h"
+#include "tag.h"
+
+/* Latency buckets: exact below 64 cycles, then 32 for each power of two, to 2^40 cycles. */
+#define SUB_BITS 5
+#define SUBS     (1u << SUB_BITS)
+#define BUCKETS  ((40 - SUB_BITS + 1) * SUBS)
+
+#define WINDOW 64 /* sequence numbers remembered behind the newest */
+
+struct flow_state {
+	uint32_t first; /* sequence number seen first */
+	uint32_t next;  /* sequence number expected */
+	uint64_t seen;  /* bit i: next - 1 - i came; 0: nothing came yet */
+};
+
+struct emu_verify {
+	uint32_t every;
+	uint32_t countdown;
+	bool sequence;
+	uint64_t samples;
+	uint64_t buckets[BUCKETS];
+	struct flow_state *origins[UINT8_MAX + 1]; /* each for all flow numbers, made when needed */
+};
+
+/* Where the parts of a generator frame are. */
+struct view {
+	const struct rte_ipv4_hdr *ip;
+	const struct rte_udp_hdr *udp;
+	const uint8_t *bulk;
+	uint32_t bulk_len;
+	struct emu_tag tag;
+};
+
+/** Check every n-th frame in full; sequence: do frames pass once, in order? */
+struct emu_verify *
+emu_verify_create(uint32_t every, bool sequence)
+{
+	struct emu_verify *v = calloc(1, sizeof(*v));
+
+	if (v == NULL)
+		return NULL;
+	v->every = every;
+	v->sequence = sequence;
+	return v;
+}
+
+void
+emu_verify_free(struct emu_verify *v)
+{
+	unsigned int i;
+
+	if (v == NULL)
+		return;
+	for (i = 0; i < RTE_DIM(v->origins); i++)
+		free(v->origins[i]);
+	free(v);
+}
+
+static unsigned int
+bucket_of(uint64_t cycles)
+{
+	unsigned int shift;
+
+	if (cycles < 2 * SUBS)
+		return cycles;
+	shift = 63 - __builtin_clzll(cycles) - SUB_BITS;
+	return shift * SUBS + (cycles >> shift);
+}
+
+/* Middle of a bucket. */
+static uint64_t
+bucket_value(unsigned int bucket)
+{
+	unsigned int shift;
+
+	if (bucket < 2 * SUBS)
+		return bucket;
+	shift = bucket / SUBS - 1;
+	return ((uint64_t)(bucket % SUBS + SUBS) << shift) + (UINT64_C(1) << shift) / 2;
+}
+
+static void
+record_latency(struct emu_verify *v, const struct emu_tag *tag, uint64_t now)
+{
+	uint64_t stamp = (uint64_t)tag->tsc_high << 32 | tag->tsc_low;
+	uint64_t cycles = (now - stamp) & EMU_TSC_MASK;
+
+	/* The upper half of the range is a clock that is a little behind another CPU's. */
+	if (cycles > EMU_TSC_MASK / 2)
+		cycles = 0;
+	v->buckets[bucket_of(cycles)]++;
+	v->samples++;
+}
+
+/** Cycles below which `percentile` percent of the frames stayed. */
+int
+emu_verify_latency(const struct emu_verify *v, double percentile, uint64_t *tsc)
+{
+	uint64_t rank, below = 0;
+	unsigned int i;
+
+	if (!(percentile >= 0 && percentile <= 100))
+		return -EINVAL;
+	if (v->samples == 0)
+		return -ENODATA;
+	rank = RTE_MAX((uint64_t)ceil(percentile / 100 * v->samples), UINT64_C(1));
+	for (i = 0; i < BUCKETS - 1; i++) {
+		below += v->buckets[i];
+		if (below >= rank)
+			break;
+	}
+	*tsc = bucket_value(i);
+	return 0;
+}
+
+void
+emu_verify_latency_reset(struct emu_verify *v)
+{
+	memset(v->buckets, 0, sizeof(v->buckets));
+	v->samples = 0;
+}
+
+/* 198.18.0.0/15, on either side. */
+static bool
+benchmark_address(const struct rte_ipv4_hdr *ip)
+{
+	const rte_be32_t mask = rte_cpu_to_be_32(UINT32_C(0xfffe0000));
+	const rte_be32_t net = rte_cpu_to_be_32(RTE_IPV4(198U, 18, 0, 0));
+
+	return (ip->src_addr & mask) == net || (ip->dst_addr & mask) == net;
+}
+
+/* Find the parts; false if this is no generator frame. Tags that a switch pushed are skipped. */
+static bool
+look(const uint8_t *data, uint16_t len, struct view *f)
+{
+	const rte_be16_t port = rte_cpu_to_be_16(EMU_UDP_PORT);
+	struct emu_parsed p;
+	uint16_t udp_len;
+
+	emu_frame_parse(data, len, &p);
+	if ((p.ptype & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_UDP ||
+		(p.ptype & RTE_PTYPE_L3_MASK) != RTE_PTYPE_L3_IPV4 ||
+		len < p.l4_off + sizeof(*f->udp) + sizeof(f->tag))
+		return false;
+	f->ip = (const void *)(data + p.l3_off);
+	f->udp = (const void *)(data + p.l4_off);
+	memcpy(&f->tag, f->udp + 1, sizeof(f->tag));
+	if (f->tag.magic != EMU_MAGIC)
+		return false;
+	if (f->udp->dst_port != port && f->udp->src_port != port && !benchmark_address(f->ip))
+		return false;
+	udp_len = len - p.l4_off;
+	f->bulk = (const uint8_t *)(f->udp + 1) + sizeof(f->tag);
+	f->bulk_len = udp_len - sizeof(*f->udp) - sizeof(f->tag);
+	return true;
+}
+
+/* Every byte from the IPv4 header on. */
+static bool
+intact(const struct view *f)
+{
+	const uint32_t start = emu_pattern_start(f->tag.flow, f->tag.seq);
+	const uint32_t payload = sizeof(f->tag) + f->bulk_len;
+	uint32_t sum;
+
+	if (f->udp->dgram_len != rte_cpu_to_be_16(sizeof(*f->udp) + payload) ||
+		f->tag.digest != emu_tag_digest(&f->tag, payload) ||
+		memcmp(f->bulk, &emu_pattern.bytes[start], f->bulk_len) != 0 ||
+		rte_raw_cksum(f->ip, sizeof(*f->ip)) != 0xffff)
+		return false;
+	if (f->udp->dgram_cksum == 0)
+		return true;
+	sum = rte_ipv4_phdr_cksum(f->ip, 0) + rte_raw_cksum(f->udp, sizeof(*f->udp)) +
+		emu_tag_sum(&f->tag) + emu_pattern_sum(start, f->bulk_len);
+	return emu_fold(sum) == 0xffff;
+}
+
+/* A frame behind the newest one of its flow: late, or a second copy. */
+static void
+note_behind(struct emu *emu, struct flow_state *s, uint32_t behind)
+{
+	if (behind < WINDOW && (s->seen >> behind & 1)) {
+		emu->counters[EMU_TX_DUPLICATE]++;
+		return;
+	}
+	emu->counters[EMU_TX_OUT_OF_ORDER]++;
+	if (behind < WINDOW)
+		s->seen |= UINT64_C(1) << behind;
+	/* It was taken for lost when it was overtaken, unless it was before all others. */
+	if (behind < WINDOW && behind < s->next - s->first)
+		emu->counters[EMU_TX_LOST]--;
+}
+
+static void
+check_sequence(struct emu *emu, const struct emu_tag *tag)
+{
+	struct flow_state **states = &emu->verify->origins[tag->origin], *s;
+	uint32_t gap;
+
+	if (unlikely(*states == NULL)) {
+		*states = calloc(UINT16_MAX + 1, sizeof(**states));
+		if (*states == NULL)
+			return;
+	}
+	s = &(*states)[tag->flow];
+	if (unlikely(s->seen == 0)) {
+		s->first = tag->seq;
+		s->next = tag->seq;
+	}
+	gap = tag->seq - s->next;
+	if (unlikely(gap > INT32_MAX)) {
+		note_behind(emu, s, s->next - 1 - tag->seq);
+		return;
+	}
+	emu->counters[EMU_TX_LOST] += gap;
+	s->seen = gap + 1 < WINDOW ? s->seen << (gap + 1) | 1 : 1;
+	s->next = tag->seq + 1;
+}
+
+/** Look at a frame that leaves the port. */
+void
+emu_verify_frame(struct emu *emu, const uint8_t *data, uint16_t len)
+{
+	struct emu_verify *v = emu->verify;
+	struct view f;
+
+	if (!look(data, len, &f)) {
+		emu->counters[EMU_TX_OTHER]++;
+		return;
+	}
+	if (v->countdown == 0) {
+		v->countdown = v->every;
+		if (!intact(&f)) {
+			emu->counters[EMU_TX_CORRUPT]++;
+			v->countdown--;
+			return;
+		}
+		emu->counters[EMU_TX_VERIFIED]++;
+	}
+	v->countdown--;
+	if (v->sequence)
+		check_sequence(emu, &f.tag);
+	record_latency(v, &f.tag, emu->now);
+}

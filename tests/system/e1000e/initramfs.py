@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The emulated machine's root file system: this machine's own DPDK, busybox and kernel modules.
+
+Every library keeps the path and the links that it has here. So a driver that dpdk-testpmd links
+and that EAL opens again from its driver folder is one inode, is loaded once, and its constructors
+run once (a second copy panics: "tailq is already registered").
+"""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+# stdbuf lets testpmd write its log line by line.
+PROGRAMS = ("/usr/bin/dpdk-testpmd", "/usr/bin/stdbuf", "/usr/libexec/coreutils/libstdbuf.so")
+DRIVERS = ("bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_vhost", "net_virtio")
+MODULES = ("virtio_pci", "9p", "9pnet_virtio", "vfio", "vfio_iommu_type1", "vfio_pci")
+# EAL refuses a plugin below a world-writable folder.
+PLUGIN_FOLDER = Path("/usr/lib/iovtee")
+
+
+def _copy(root, path):
+    """Copy a file to the same place below root, with the links that lead to it."""
+    path = Path(os.path.realpath(path.parent)) / path.name
+    target = root / path.relative_to("/")
+    if os.path.lexists(target):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        target.symlink_to(os.readlink(path))
+        _copy(root, path.parent / os.readlink(path))
+    else:
+        shutil.copy2(path, target)
+
+
+def _copy_libraries(root, path):
+    listing = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+    if "not found" in listing:
+        raise FileNotFoundError(f"{path} misses libraries: {listing}")
+    for library in re.findall(r"(/\S+) \(0x", listing):
+        _copy(root, Path(library))
+
+
+def _copy_programs(root, driver_folder):
+    drivers = [link for name in DRIVERS for link in driver_folder.glob(f"librte_{name}.so.*")]
+    for binary in (*map(Path, PROGRAMS), *sorted(drivers)):
+        _copy(root, binary)
+        _copy_libraries(root, binary)
+    # glibc opens it by name when a thread is cancelled.
+    _copy(root, Path("/lib/x86_64-linux-gnu/libgcc_s.so.1"))
+
+
+def _load_order(folder, names):
+    """Module files, each after those that it depends on (read from its .modinfo section)."""
+    files = {f.stem.replace("-", "_"): f for f in folder.glob("kernel/**/*.ko")}
+    order = []
+
+    def add(name):
+        # What has no file is built into the kernel.
+        if name not in files or files[name] in order:
+            return
+        depends = re.search(rb"\0depends=([^\0]*)\0", files[name].read_bytes()).group(1)
+        for dependency in filter(None, depends.decode().split(",")):
+            add(dependency.replace("-", "_"))
+        order.append(files[name])
+
+    for name in names:
+        add(name)
+    return order
+
+
+def build(image, *, scripts, busybox, modules, driver_folder, plugins=()):
+    """Write an initramfs image; its unpacked form stays beside it, for a look."""
+    root = image.with_suffix(".root")
+    shutil.rmtree(root, ignore_errors=True)
+    for folder in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "modules",
+                   "proc", "sys", "dev", "tmp", "run", "share"):
+        (root / folder).mkdir(parents=True)
+    for link in ("bin", "sbin", "lib", "lib64"):
+        (root / link).symlink_to(f"usr/{link}")
+    (root / "var").mkdir()
+    (root / "var/run").symlink_to("/run")
+
+    shutil.copy2(busybox, root / "bin/busybox")
+    (root / "bin/sh").symlink_to("busybox")
+    for number, module in enumerate(_load_order(modules, MODULES)):
+        shutil.copy2(module, root / "modules" / f"{number:02}-{module.name}")
+    _copy_programs(root, driver_folder)
+    for plugin in plugins:
+        _copy_libraries(root, plugin)
+        target = root / PLUGIN_FOLDER.relative_to("/") / plugin.name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(plugin, target)
+    for script in scripts:
+        shutil.copy2(script, root / script.name)
+
+    # Not compressed: an emulated CPU takes longer to unpack it than QEMU takes to load it.
+    # With the root folder itself: a kernel's own is world-writable, and EAL takes no plugin below.
+    paths = [root, *sorted(root.rglob("*"))]
+    names = b"\n".join(os.fsencode(path.relative_to(root)) for path in paths)
+    with image.open("wb") as out:
+        subprocess.run([busybox, "cpio", "-o", "-H", "newc"], cwd=root, input=names,
+                       stdout=out, stderr=subprocess.DEVNULL, check=True)

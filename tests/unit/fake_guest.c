@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_guest.h"
+
+#define PATTERN    0xa5
+#define RINGS_GPA  0
+#define LINEAR_GPA UINT64_C(0x40000000)
+
+static size_t
+pages_up(size_t bytes)
+{
+	return (bytes + FAKE_PAGE - 1) & ~(size_t)(FAKE_PAGE - 1);
+}
+
+/*
+ * The rings from address 0; then a region contiguous for a device, and another in page pairs that
+ * adjoins it for the guest only; one more that ends with the address space.
+ */
+static void
+init_memory(struct fake_guest *g, bool one_view)
+{
+	size_t areas = (size_t)g->size * FAKE_AREA;
+	size_t rings = pages_up(g->format->bytes(g->size));
+	size_t tables = pages_up((size_t)g->size * (FAKE_SEGS + 1) * sizeof(struct vring_desc));
+	struct fake_region_conf conf[] = {
+		{RINGS_GPA, rings + tables, FAKE_IOVA_LINEAR},
+		{LINEAR_GPA, areas + FAKE_PAGE, FAKE_IOVA_LINEAR},
+		{LINEAR_GPA + areas + FAKE_PAGE, areas + FAKE_AREA, FAKE_IOVA_PAIRS},
+		{UINT64_MAX - areas + 1, areas, FAKE_IOVA_SCATTERED},
+	};
+
+	fake_mem_init(&g->mem, conf, 4, one_view);
+	g->tables = RINGS_GPA + rings;
+}
+
+/* The areas start behind the page that is used for crossing. */
+static uint64_t
+area_gpa(const struct fake_guest *g, enum fake_place place, uint16_t slot)
+{
+	uint64_t first = g->mem.region[1 + place].conf.gpa;
+
+	return first + (place == FAKE_PAIRS ? FAKE_AREA : 0) + (uint64_t)slot * FAKE_AREA;
+}
+
+static uint64_t
+crossing_gpa(const struct fake_guest *g)
+{
+	return g->mem.region[1 + FAKE_PAIRS].conf.gpa - FAKE_PAGE;
+}
+
+/* Page by page, because the crossing area lies in two regions. */
+static void
+area_fill(const struct fake_guest *g, uint64_t gpa)
+{
+	for (int i = 0; i < 2; i++)
+		memset(fake_mem_guest(&g->mem, gpa + i * FAKE_PAGE, FAKE_PAGE), PATTERN, FAKE_PAGE);
+}
+
+static void
+area_check(const struct fake_guest *g, uint64_t gpa)
+{
+	for (int i = 0; i < 2; i++) {
+		const uint8_t *p = fake_mem_guest(&g->mem, gpa + i * FAKE_PAGE, FAKE_PAGE);
+
+		CHECK(p[0] == PATTERN && memcmp(p, p + 1, FAKE_PAGE - 1) == 0);
+	}
+}
+
+/* Read a segment into dst, and make it look untouched again. */
+static void
+seg_take(const struct fake_guest *g, const struct fake_seg *s, uint8_t *dst)
+{
+	uint64_t gpa = s->gpa;
+	uint32_t left = s->len;
+
+	while (left > 0) {
+		uint32_t n = FAKE_PAGE - gpa % FAKE_PAGE;
+		uint8_t *p;
+
+		if (n > left)
+			n = left;
+		p = fake_mem_guest(&g->mem, gpa, n);
+		memcpy(dst, p, n);
+		memset(p, PATTERN, n);
+		dst += n;
+		gpa += n;
+		left -= n;
+	}
+}
+
+void
+fake_guest_reset(struct fake_guest *g, uint16_t start)
+{
+	memset(g->chain, 0, g->size * sizeof(*g->chain));
+	g->crossing = false;
+	g->nr_posted = 0;
+	g->nr_free_desc = g->size;
+	for (uint16_t i = 0; i < g->size; i++) {
+		/* Not in ascending order: heads must not look like ring positions. */
+		g->free_desc[i] = (uint16_t)(i * 5 + 1) & (g->size - 1);
+		for (int p = 0; p < FAKE_PLACES; p++)
+			g->free_area[p][i] = i;
+	}
+	for (int p = 0; p < FAKE_PLACES; p++)
+		g->nr_free_area[p] = g->size;
+	g->format->reset(g, start);
+}
+
+void
+fake_guest_init(struct fake_guest *g, const struct fake_guest_conf *conf)
+{
+	*g = (struct fake_guest){
+		.format = conf->format,
+		.size = conf->size,
+		.hdr_len = conf->hdr_len,
+		.mergeable = conf->mergeable,
+		.event_idx = conf->event_idx,
+		.free_desc = calloc(conf->size, sizeof(*g->free_desc)),
+		.chain = calloc(conf->size, sizeof(*g->chain)),
+	};
+	for (int p = 0; p < FAKE_PLACES; p++)
+		g->free_area[p] = calloc(conf->size, sizeof(uint16_t));
+	init_memory(g, conf->one_view);
+	fake_guest_reset(g, conf->start);
+}
+
+void
+fake_guest_fini(struct fake_guest *g)
+{
+	fake_mem_fini(&g->mem);
+	free(g->free_desc);
+	free(g->chain);
+	for (int p = 0; p < FAKE_PLACES; p++)
+		free(g->free_area[p]);
+}
+
+static void
+add_seg(struct fake_chain *c, uint32_t off, uint32_t len)
+{
+	c->seg[c->nr_seg++] = (struct fake_seg){c->area + off, len};
+}
+
+/* The pieces of a buffer, each apart from the others unless the layout says otherwise. */
+static void
+lay_out(const struct fake_guest *g, struct fake_chain *c, enum fake_layout layout, uint32_t len)
+{
+	uint32_t hdr = g->hdr_len, off = 64 + len % 7;
+
+	switch (layout) {
+	case FAKE_ONE:
+	case FAKE_INDIRECT_ONE:
+		add_seg(c, off, len);
+		break;
+	case FAKE_HDR_FOLLOWED:
+	case FAKE_INDIRECT_HDR:
+		add_seg(c, off, hdr);
+		add_seg(c, off + hdr, len - hdr);
+		break;
+	case FAKE_HDR_APART:
+		add_seg(c, off, hdr);
+		add_seg(c, off + hdr + 1, len - hdr);
+		break;
+	case FAKE_CHAIN:
+	case FAKE_INDIRECT_CHAIN:
+	case FAKE_DIRECT_INDIRECT:
+		CHECK(len >= 4);
+		add_seg(c, FAKE_PAGE + off, len / 4);
+		add_seg(c, off, len / 2);
+		add_seg(c, FAKE_PAGE / 2 + off, len - len / 4 - len / 2);
+		break;
+	default:
+		add_seg(c, FAKE_PAGE - len / 2, len);
+	}
+}
+
+int
+fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place)
+{
+	struct fake_chain c = {.posted = true, .place = place, .len = len};
+	int id;
+
+	CHECK(len > 0 && len <= FAKE_LEN_MAX);
+	if (layout == FAKE_REGION_CROSS ? g->crossing : g->nr_free_area[place] == 0)
+		return -1;
+	c.area = layout == FAKE_REGION_CROSS
+		? crossing_gpa(g)
+		: area_gpa(g, place, g->free_area[place][g->nr_free_area[place] - 1]);
+	lay_out(g, &c, layout, len);
+	c.nr_direct = c.nr_seg;
+	if (layout == FAKE_INDIRECT_ONE || layout == FAKE_INDIRECT_HDR ||
+		layout == FAKE_INDIRECT_CHAIN)
+		c.nr_direct = 0;
+	else if (layout == FAKE_DIRECT_INDIRECT)
+		c.nr_direct = 1;
+	c.contiguous = layout == FAKE_ONE || layout == FAKE_HDR_FOLLOWED ||
+		layout == FAKE_INDIRECT_ONE || layout == FAKE_INDIRECT_HDR ||
+		(layout == FAKE_PAGE_CROSS && (place != FAKE_SCATTERED || len == 1));
+	area_fill(g, c.area);
+	id = g->format->add(g, &c);
+	if (id < 0)
+		return -1;
+	if (layout == FAKE_REGION_CROSS)
+		g->crossing = true;
+	else
+		g->nr_free_area[place]--;
+	return id;
+}
+
+unsigned int
+fake_guest_fill(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place)
+{
+	unsigned int n = 0;
+
+	while (fake_guest_post(g, layout, len, place) >= 0)
+		n++;
+	return n;
+}
+
+static void
+free_area(struct fake_guest *g, const struct fake_chain *c)
+{
+	if (c->area == crossing_gpa(g))
+		g->crossing = false;
+	else
+		g->free_area[c->place][g->nr_free_area[c->place]++] =
+			(c->area - area_gpa(g, c->place, 0)) / FAKE_AREA;
+}
+
+/* Take one used buffer back: its contents go to dst. */
+static bool
+take_used(struct fake_guest *g, uint8_t *dst, uint16_t *id, uint32_t *len, uint32_t *capacity)
+{
+	struct fake_chain *c;
+	uint32_t off = 0;
+
+	if (!g->format->used(g, id, len))
+		return false;
+	CHECK(*id < g->size);
+	c = &g->chain[*id];
+	CHECK(c->posted); /* else: given back twice, or never posted */
+	CHECK(*len <= c->len);
+	for (uint8_t i = 0; i < c->nr_seg; i++) {
+		seg_take(g, &c->seg[i], dst + off);
+		off += c->seg[i].len;
+	}
+	area_check(g, c->area);
+	*capacity = c->len;
+	free_area(g, c);
+	g->format->drop(g, c);
+	c->posted = false;
+	g->nr_posted--;
+	return true;
+}
+
+bool
+fake_guest_receive(struct fake_guest *g, struct fake_packet *p)
+{
+	uint8_t raw[FAKE_LEN_MAX];
+	uint32_t len, capacity;
+	uint16_t left;
+
+	p->flushed = false;
+	p->nr = 1;
+	p->len = 0;
+	if (!take_used(g, raw, &p->id[0], &len, &capacity))
+		return false;
+	if (len == 0) {
+		p->flushed = true;
+		return true;
+	}
+	CHECK(len >= g->hdr_len);
+	p->hdr.num_buffers = 1;
+	memcpy(&p->hdr, raw, g->hdr_len);
+	p->len = len - g->hdr_len;
+	memcpy(p->data, raw + g->hdr_len, p->len);
+	left = p->hdr.num_buffers - 1;
+	CHECK(left < 64 && (left == 0 || g->mergeable));
+	for (; left > 0; left--) {
+		CHECK(len == capacity); /* all but the last are full */
+		CHECK(take_used(g, raw, &p->id[p->nr++], &len, &capacity));
+		CHECK(len > 0);
+		memcpy(p->data + p->len, raw, len);
+		p->len += len;
+	}
+	return true;
+}

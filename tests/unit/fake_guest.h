@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A virtio-net receive driver for tests: posts buffers of any layout, takes used ones back, and checks
+ * what a guest can check: every buffer comes back once, nothing is written beside it, the contents
+ * are right. The ring format is behind a table of functions, so that one test body serves all.
+ */
+#ifndef FAKE_GUEST_H
+#define FAKE_GUEST_H
+
+#include <linux/virtio_ring.h>
+
+#include "fake_mem.h"
+#include "rxq.h"
+
+#define FAKE_SEGS 3
+/* Bytes for one buffer whatever its layout: two pages, in which its pieces lie apart. */
+#define FAKE_AREA    (2 * FAKE_PAGE)
+#define FAKE_LEN_MAX 3500u
+
+enum fake_layout {
+	FAKE_ONE,          /* one descriptor */
+	FAKE_HDR_FOLLOWED, /* header descriptor, data following in memory */
+	FAKE_HDR_APART,    /* header descriptor, data elsewhere */
+	FAKE_CHAIN,        /* three descriptors, out of order in memory */
+	FAKE_INDIRECT_ONE, /* the same in an indirect table */
+	FAKE_INDIRECT_HDR,
+	FAKE_INDIRECT_CHAIN,
+	FAKE_DIRECT_INDIRECT, /* one direct descriptor, then an indirect table */
+	FAKE_PAGE_CROSS,      /* one descriptor across a page boundary */
+	FAKE_REGION_CROSS,    /* one descriptor across two adjoining regions; one at a time */
+	FAKE_LAYOUTS,
+};
+
+/* Where in memory; the regions differ in how a device sees them. */
+enum fake_place { FAKE_LINEAR, FAKE_PAIRS, FAKE_SCATTERED, FAKE_PLACES };
+
+struct fake_seg {
+	uint64_t gpa;
+	uint32_t len;
+};
+
+/* What the guest knows of one posted chain. */
+struct fake_chain {
+	bool posted;
+	bool contiguous; /* by layout and place, a device can fill it as one buffer */
+	uint8_t nr_seg;
+	uint8_t nr_direct; /* segments outside the indirect table */
+	enum fake_place place;
+	uint64_t area;
+	uint32_t len;
+	struct fake_seg seg[FAKE_SEGS];
+	uint16_t desc[FAKE_SEGS + 1]; /* ring entries taken */
+	uint8_t nr_desc;
+};
+
+struct fake_guest;
+
+struct fake_format {
+	const char *name;
+	size_t (*bytes)(uint16_t size); /* of all ring areas */
+	void (*reset)(struct fake_guest *g, uint16_t start);
+	int (*add)(struct fake_guest *g, struct fake_chain *c); /* id, or -1: ring full */
+	void (*drop)(struct fake_guest *g, const struct fake_chain *c);
+	bool (*used)(struct fake_guest *g, uint16_t *id, uint32_t *len);
+	/* Ask to be notified once n more buffers are used, or (n 0) not at all. */
+	void (*notify_after)(struct fake_guest *g, uint16_t n);
+	void (*open)(const struct fake_guest *g, struct iovt_rxq_conf *conf);
+};
+
+extern const struct fake_format fake_split;
+
+/* Split format: ring areas as the guest sees them. */
+struct fake_split_ring {
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t avail_idx;
+	uint16_t used_idx;
+};
+
+struct fake_guest {
+	struct fake_mem mem;
+	const struct fake_format *format;
+	uint16_t size;
+	uint8_t hdr_len;
+	bool mergeable;
+	bool event_idx;
+	uint64_t tables; /* gpa of the indirect tables, one of FAKE_SEGS + 1 entries per head */
+	struct fake_split_ring split;
+	uint16_t *free_desc;
+	uint16_t nr_free_desc;
+	uint16_t *free_area[FAKE_PLACES];
+	uint16_t nr_free_area[FAKE_PLACES];
+	bool crossing;
+	uint16_t nr_posted;
+	struct fake_chain *chain; /* [size], by id */
+};
+
+struct fake_guest_conf {
+	const struct fake_format *format;
+	uint16_t size;
+	uint16_t start; /* first ring index */
+	uint8_t hdr_len;
+	bool mergeable;
+	bool event_idx;
+	bool one_view;
+};
+
+/* A packet as received: the header, then what the used buffers hold. */
+struct fake_packet {
+	bool flushed; /* a buffer of length 0 came back instead */
+	uint16_t nr;
+	uint16_t id[64];
+	struct iovt_vnet_hdr hdr;
+	uint32_t len;
+	uint8_t data[66 * 1024];
+};
+
+void fake_guest_init(struct fake_guest *g, const struct fake_guest_conf *conf);
+void fake_guest_fini(struct fake_guest *g);
+/* Forget all buffers and start the ring anew, as a driver does after a device reset. */
+void fake_guest_reset(struct fake_guest *g, uint16_t start);
+
+/* Post a buffer of len bytes, header included. Returns its id, or -1: no room for it. */
+int fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len,
+	enum fake_place place);
+/* Post the same buffer until the ring is full. Returns how many. */
+unsigned int fake_guest_fill(struct fake_guest *g, enum fake_layout layout, uint32_t len,
+	enum fake_place place);
+
+/* Take the next packet. Its buffers are free again, and checked. */
+bool fake_guest_receive(struct fake_guest *g, struct fake_packet *p);
+
+/* Contents that depend on the sequence number alone: written, or compared. */
+void fake_frame_write(uint8_t *dst, uint64_t seq, uint32_t len);
+bool fake_frame_equal(const uint8_t *data, uint64_t seq, uint32_t len);
+/* A header whose every field depends on seq, with num_buffers 1. */
+struct iovt_vnet_hdr fake_frame_hdr(uint64_t seq);
+/* Is p the packet seq of len bytes, whole, with its header, in nr_bufs buffers? */
+void fake_packet_check(const struct fake_guest *g, const struct fake_packet *p, uint64_t seq,
+	uint32_t len);
+
+#endif
