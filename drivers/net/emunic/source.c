@@ -78,7 +78,7 @@ emu_source_run(struct emu *emu, unsigned int budget)
 {
 	unsigned int n;
 
-	if (!emu->source_on)
+	if (!emu->source_on || (emu->gen == NULL && emu->replay == NULL))
 		return 0;
 	budget = due(emu, budget);
 	if (budget == 0)

@@ -39,26 +39,33 @@ struct guest {
 	struct iovt_guest_mem *mem;
 	struct rte_device *dma;
 	bool dma_ok;
+	bool dead; /* the snapshot is gone: to be reaped */
 	unsigned int nr;
 	struct region region[IOVT_MEM_REGIONS_MAX];
+	/* Guests whose mapping of physical pages that are ours too the device uses: kept alive. */
+	unsigned int nr_shared;
+	struct guest **shared;
 };
 
 static TAILQ_HEAD(, guest) guests = TAILQ_HEAD_INITIALIZER(guests);
 
-/* Pages of the mapping that follow each other for the device, from page i on. */
-static unsigned int
-contiguous_pages(const struct region *r, unsigned int i)
+static bool
+physical_iovas(void)
 {
-	unsigned int n = 1;
+	return rte_eal_iova_mode() == RTE_IOVA_PA;
+}
 
-	while (i + n < r->nr_pages && r->iovas[i + n] == r->iovas[i] + n * r->page)
-		n++;
-	return n;
+/* Pages mapped for the device at a time: physical ones one by one, since they may be shared. */
+static unsigned int
+pages_per_map(const struct region *r)
+{
+	return physical_iovas() ? 1 : r->nr_pages;
 }
 
 /*
- * rte_dev_dma_map() would do the same, but asks for memory registered by rte_extmem_register(); that puts
- * guest memory into EAL's list, where a virtio-user port of this process takes it for its own and fails.
+ * rte_dev_dma_map() would do the same, but asks for memory registered by rte_extmem_register(); that
+ * puts guest memory into EAL's list, where a virtio-user port of this process takes it for its own
+ * and fails.
  */
 static int
 dma_map(struct rte_device *dma, void *va, uint64_t iova, size_t len)
@@ -72,29 +79,74 @@ dma_map(struct rte_device *dma, void *va, uint64_t iova, size_t len)
 static void
 region_dma_unmap(struct region *r, struct rte_device *dma)
 {
-	for (unsigned int i = 0, n; i < r->nr_pages; i += n) {
-		n = contiguous_pages(r, i);
+	unsigned int n = pages_per_map(r);
+
+	for (unsigned int i = 0; i < r->nr_pages; i += n) {
 		if (r->dma[i])
 			dma->bus->dma_unmap(dma, r->addr + i * r->page, r->iovas[i], n * r->page);
 		r->dma[i] = false;
 	}
 }
 
+static bool
+has_mapped(const struct guest *g, const struct rte_device *dma, uint64_t iova)
+{
+	for (unsigned int i = 0; i < g->nr && g->dma == dma; i++)
+		for (unsigned int p = 0; p < g->region[i].nr_pages; p++)
+			if (g->region[i].dma[p] && g->region[i].iovas[p] == iova)
+				return true;
+	return false;
+}
+
+static bool
+shares_with(const struct guest *g, const struct guest *other)
+{
+	for (unsigned int i = 0; i < g->nr_shared; i++)
+		if (g->shared[i] == other)
+			return true;
+	return false;
+}
+
+/*
+ * A physical page that the device reaches already: of a guest with several ports, or one whose buffers
+ * are not all back yet, which is kept until we are done too; or of a guest within this process.
+ */
+static int
+share_page(struct guest *g, uint64_t iova)
+{
+	struct guest *other, **shared;
+
+	TAILQ_FOREACH(other, &guests, next) {
+		if (other == g || other->dead || !has_mapped(other, g->dma, iova))
+			continue;
+		if (shares_with(g, other))
+			return 0;
+		shared = realloc(g->shared, (g->nr_shared + 1) * sizeof(*shared));
+		if (shared == NULL)
+			return -ENOMEM;
+		g->shared = shared;
+		g->shared[g->nr_shared++] = other;
+		iovt_guest_mem_ref(other->mem);
+		return 0;
+	}
+	return 0;
+}
+
 /* 0: mapped, or the device needs no mapping (it is the CPU, or it has no IOMMU before it). */
 static int
-region_dma_map(struct region *r, struct rte_device *dma)
+region_dma_map(struct guest *g, struct region *r)
 {
-	for (unsigned int i = 0, n; i < r->nr_pages; i += n) {
+	unsigned int n = pages_per_map(r);
+
+	for (unsigned int i = 0; i < r->nr_pages; i += n) {
 		int ret;
 
-		n = contiguous_pages(r, i);
 		if (r->iovas[i] == RTE_BAD_IOVA)
 			return -EFAULT;
-		ret = dma_map(dma, r->addr + i * r->page, r->iovas[i], n * r->page);
+		ret = dma_map(g->dma, r->addr + i * r->page, r->iovas[i], n * r->page);
 		r->dma[i] = ret == 0;
-		/* A physical page that the device reaches already: a guest within this process. */
-		if (ret == -EEXIST && rte_eal_iova_mode() == RTE_IOVA_PA)
-			ret = 0;
+		if (ret == -EEXIST && physical_iovas())
+			ret = share_page(g, r->iovas[i]);
 		if (ret < 0)
 			return ret == -ENOTSUP ? 0 : ret;
 	}
@@ -114,8 +166,6 @@ region_unmap(struct region *r)
 static int
 region_find_iovas(struct region *r)
 {
-	bool physical = rte_eal_iova_mode() == RTE_IOVA_PA;
-
 	r->nr_pages = r->len / r->page;
 	r->iovas = calloc(r->nr_pages, sizeof(*r->iovas));
 	r->dma = calloc(r->nr_pages, sizeof(*r->dma));
@@ -124,7 +174,7 @@ region_find_iovas(struct region *r)
 	for (unsigned int i = 0; i < r->nr_pages; i++) {
 		uint8_t *page = r->addr + i * r->page;
 
-		if (!physical)
+		if (!physical_iovas())
 			r->iovas[i] = (uintptr_t)page;
 		else if (r->page > (size_t)sysconf(_SC_PAGESIZE))
 			r->iovas[i] = rte_mem_virt2phy(page);
@@ -137,7 +187,6 @@ region_find_iovas(struct region *r)
 static int
 region_map(struct region *r, const struct rte_vhost_mem_region *v)
 {
-	bool physical = rte_eal_iova_mode() == RTE_IOVA_PA;
 	uint64_t offset = v->host_user_addr - (uintptr_t)v->mmap_addr;
 	struct statfs fs;
 	struct stat st;
@@ -150,7 +199,7 @@ region_map(struct region *r, const struct rte_vhost_mem_region *v)
 	r->page = fs.f_bsize;
 	r->len = RTE_ALIGN_CEIL(offset + v->size, r->page);
 	r->addr = mmap(NULL, r->len, PROT_READ | PROT_WRITE,
-		MAP_SHARED | (physical ? MAP_POPULATE : 0), v->fd, 0);
+		MAP_SHARED | (physical_iovas() ? MAP_POPULATE : 0), v->fd, 0);
 	if (r->addr == MAP_FAILED) {
 		r->addr = NULL;
 		return -errno;
@@ -168,7 +217,7 @@ guest_dma_map(struct guest *g)
 	int ret = 0;
 
 	for (unsigned int i = 0; i < g->nr && ret == 0; i++)
-		ret = region_dma_map(&g->region[i], g->dma);
+		ret = region_dma_map(g, &g->region[i]);
 	g->dma_ok = ret == 0;
 	if (ret == 0)
 		return;
@@ -180,27 +229,53 @@ guest_dma_map(struct guest *g)
 }
 
 static void
-guest_free(void *arg)
+guest_free(struct guest *g)
 {
-	struct guest *g = arg;
-
-	control_lock();
 	TAILQ_REMOVE(&guests, g, next);
 	for (unsigned int i = 0; i < g->nr; i++) {
 		if (g->dma != NULL)
 			region_dma_unmap(&g->region[i], g->dma);
 		region_unmap(&g->region[i]);
 	}
-	control_unlock();
+	for (unsigned int i = 0; i < g->nr_shared; i++)
+		iovt_guest_mem_unref(g->shared[i]->mem);
+	free(g->shared);
 	free(g);
+}
+
+/* Unmap what nobody uses any more; freeing one may be the end of another that it shared with. */
+static void
+reap_dead(void)
+{
+	struct guest *g;
+
+	do {
+		TAILQ_FOREACH(g, &guests, next)
+			if (__atomic_load_n(&g->dead, __ATOMIC_ACQUIRE))
+				break;
+		if (g != NULL)
+			guest_free(g);
+	} while (g != NULL);
+}
+
+static void
+reap_later(void *arg)
+{
+	control_lock();
+	reap_dead();
+	control_unlock();
 }
 
 /* The last buffer is back, on whatever lcore: unmapping is work for another thread. */
 static void
 guest_release(void *arg)
 {
-	if (rte_eal_alarm_set(1, guest_free, arg) != 0)
-		IOVTEE_LOG(ERR, "cannot schedule the unmapping of guest memory; it stays mapped");
+	struct guest *g = arg;
+
+	__atomic_store_n(&g->dead, true, __ATOMIC_RELEASE);
+	if (rte_eal_alarm_set(1, reap_later, NULL) != 0)
+		IOVTEE_LOG(WARNING,
+			"guest memory is unmapped only when the next guest comes or goes");
 }
 
 static int
@@ -210,7 +285,7 @@ make_snapshot(struct guest *g)
 
 	for (unsigned int i = 0; i < g->nr; i++) {
 		const struct region *r = &g->region[i];
-		bool linear = contiguous_pages(r, 0) == r->nr_pages;
+		bool linear = !physical_iovas() || r->nr_pages == 1;
 
 		regions[i] = (struct iovt_mem_region){
 			.gpa = r->gpa,
@@ -231,6 +306,7 @@ guest_create(int vid, struct rte_device *dma)
 	struct guest *g = calloc(1, sizeof(*g));
 	int ret = -ENOMEM;
 
+	reap_dead();
 	if (g == NULL || rte_vhost_get_mem_table(vid, &table) < 0)
 		goto fail;
 	ret = -EINVAL;
@@ -266,6 +342,7 @@ void
 guest_put(struct guest *g)
 {
 	iovt_guest_mem_unref(g->mem);
+	reap_dead();
 }
 
 struct iovt_guest_mem *

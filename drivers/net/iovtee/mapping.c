@@ -200,6 +200,33 @@ check_ready(struct vhost_txq *q, const struct uplink_rxq *uq)
 	return p->conf.trust ? MAP_ON : steer_install(p->uplink, q);
 }
 
+/* A queue that no guest will ever be mapped to must not starve for one. */
+static bool
+may_be_mapped(const struct vhost_txq *q)
+{
+	const struct vhost_conf *conf = &q->port->conf;
+
+	return conf->trust || (conf->has_mac && conf->rxq + q->queue != 0);
+}
+
+void
+mapping_init_tee(const struct vhost_txq *q, struct tee_pool *tee)
+{
+	tee->trust = q->port->conf.trust;
+	tee->starve_nic = q->port->conf.starve_nic && may_be_mapped(q);
+}
+
+/* Copying needs host buffers in the NIC. */
+static void
+feed_by_host(struct uplink_rxq *uq)
+{
+	if (uq == NULL || uq->tee == NULL)
+		return;
+	uplink_rxq_gate(uq);
+	uq->tee->starve_nic = false;
+	uplink_rxq_ungate(uq);
+}
+
 /* From here on the NIC writes into the guest's memory. */
 static int
 lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
@@ -209,8 +236,7 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 	int ret;
 
 	uplink_rxq_gate(uq);
-	uq->tee->trust = conf->trust;
-	uq->tee->starve_nic = conf->starve_nic;
+	uq->tee->starve_nic = conf->starve_nic && !uq->needs_full_ring;
 	uq->tee->rxq = rxq;
 	uq->hdr_len = rxq->hdr_len;
 	uq->steer = (struct uplink_steer){
@@ -291,6 +317,7 @@ mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq)
 		}
 	}
 	if (q->map.reason != MAP_ON) {
+		feed_by_host(uq);
 		IOVTEE_LOG(INFO, "%s q%u: zero-copy receive %s", name, q->queue,
 			mapping_reason_text(q->map.reason));
 		return;
@@ -389,6 +416,7 @@ unmap_missteered(void *arg)
 	q->map.missteered = true;
 	mapping_off(q);
 	q->map.reason = MAP_MISSTEERED;
+	feed_by_host(claimed_queue(q));
 	IOVTEE_LOG(ERR, "%s q%u: zero-copy receive %s", q->port->data->name, q->queue,
 		mapping_reason_text(MAP_MISSTEERED));
 	control_unlock();

@@ -15,6 +15,7 @@
 struct iovt_rxq;
 struct rte_device;
 struct rte_flow;
+struct tee_pool;
 struct uplink;
 struct uplink_rxq;
 struct vhost_port;
@@ -64,6 +65,9 @@ uint32_t mapping_nic_max(const struct vhost_txq *q);
 
 /** The device that must reach the guest's memory, NULL for a plain port. */
 struct rte_device *mapping_dma_device(const struct vhost_port *p);
+
+/** Set a claimed queue's new tee pool to its port's policy. */
+void mapping_init_tee(const struct vhost_txq *q, struct tee_pool *tee);
 
 /** Lend the buffers of the guest's queue rxq, which is not closed, to the NIC, if that is possible. */
 void mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq);

@@ -95,7 +95,8 @@ steer_unpark(struct uplink *up)
 static bool
 is_exclusive(const struct uplink *up, uint16_t queue)
 {
-	return queue < UPLINK_QUEUES_MAX && up->claim[queue] != NULL &&
+	/* Queue 0 gets what matches nothing: it is never mapped for an untrusted guest. */
+	return queue != 0 && queue < UPLINK_QUEUES_MAX && up->claim[queue] != NULL &&
 		!up->claim[queue]->port->conf.trust;
 }
 
@@ -123,7 +124,7 @@ redirect(const struct uplink *up, struct rte_eth_rss_reta_entry64 *reta, uint16_
 			continue;
 		do
 			next = (next + 1) % up->data->nb_rx_queues;
-		while (is_exclusive(up, next)); /* ends: queue 0 is never exclusive */
+		while (is_exclusive(up, next)); /* ends at queue 0 */
 		*entry = next;
 		changed++;
 	}

@@ -50,6 +50,7 @@ struct uplink_rxq {
 	uint16_t app_desc; /* ring size that the application asked for */
 	uint16_t desc;     /* ring size that the physical queue has now */
 	unsigned int socket;
+	bool needs_full_ring; /* the driver does not start with a short one */
 } __rte_cache_aligned;
 
 struct uplink_txq {

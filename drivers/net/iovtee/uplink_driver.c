@@ -107,8 +107,8 @@ own_phys_port(struct uplink *up, const char *name)
 		ret = rte_eth_dev_owner_set(up->phys_port, &up->owner);
 	}
 	if (ret != 0)
-		IOVTEE_LOG(ERR, "%s: port %u is owned by somebody else; wrap a port only once",
-			name, up->phys_port);
+		IOVTEE_LOG(ERR, "%s: port %s is owned by somebody else; wrap a port only once",
+			name, rte_eth_devices[up->phys_port].data->name);
 	return ret;
 }
 

@@ -45,13 +45,32 @@ gate_others(struct uplink *up, const struct uplink_rxq *held, bool on)
 	}
 }
 
+/* starve=nic may leave a ring short, or empty: not every driver starts then. */
+static bool
+give_up_starving(struct uplink_rxq *q)
+{
+	if (q == NULL || q->tee == NULL || !q->tee->starve_nic)
+		return false;
+	IOVTEE_LOG(WARNING,
+		"%s: the driver cannot start Rx queue %u with a short ring: starve=host is used",
+		q->uplink->data->name, q->queue);
+	q->tee->starve_nic = false;
+	q->needs_full_ring = true;
+	return true;
+}
+
 int
 uplink_phys_start(struct uplink *up)
 {
+	bool retry = false;
 	int ret;
 
 	tee_refilling = true;
 	ret = rte_eth_dev_start(up->phys_port);
+	for (unsigned int i = 0; ret < 0 && i < UPLINK_QUEUES_MAX; i++)
+		retry |= give_up_starving(up->rxq[i]);
+	if (retry)
+		ret = rte_eth_dev_start(up->phys_port);
 	tee_refilling = false;
 	return ret;
 }
@@ -114,14 +133,8 @@ uplink_rxq_flush(struct uplink_rxq *q, uint16_t desc)
 {
 	int ret = flush(q, desc);
 
-	if (ret < 0 && q->tee != NULL && q->tee->starve_nic) {
-		IOVTEE_LOG(WARNING,
-			"%s: the driver cannot start Rx queue %u with a short ring: starve=host "
-			"is used",
-			q->uplink->data->name, q->queue);
-		q->tee->starve_nic = false;
+	if (ret < 0 && give_up_starving(q))
 		ret = flush(q, desc);
-	}
 	if (ret == 0)
 		q->desc = desc;
 	return ret;
@@ -181,6 +194,7 @@ make_tee(struct uplink_rxq *q)
 	if (q->tee_pool == NULL)
 		return -rte_errno;
 	q->tee = q->tee_pool->pool_data;
+	mapping_init_tee(up->claim[q->queue], q->tee);
 	return 0;
 }
 

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A child process with a log file and bounded waits; it never outlives the test."""
+import os
+import signal
+import subprocess
+import time
+
+from .errors import Failure
+from .linux import die_with_parent
+
+
+def wait_until(condition, seconds, what):
+    """Poll until condition() is true and return its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {seconds:g} s")
+        time.sleep(0.02)
+
+
+class Process:
+    def __init__(self, bed, name, argv, env=None):
+        self.name = name
+        self.log_path = os.path.join(bed.dir, name + ".log")
+        self._log = open(self.log_path, "ab", buffering=0)
+        self._log.write(("$ " + " ".join(argv) + "\n").encode())
+        # stdbuf: so that the log is complete when the process is killed.
+        self.popen = subprocess.Popen(
+            ["stdbuf", "-oL", *argv], stdin=subprocess.PIPE, stdout=self._log, stderr=self._log,
+            env={**os.environ, **(env or {})}, preexec_fn=self._in_child, cwd=bed.dir)
+        self.pid = self.popen.pid
+        bed.logs.append(self.log_path)
+        bed.cleanup.push(self.kill)
+
+    @staticmethod
+    def _in_child():
+        die_with_parent()
+
+    def output(self, offset=0):
+        with open(self.log_path, "rb") as log:
+            log.seek(offset)
+            return log.read().decode(errors="replace")
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def check_alive(self):
+        if not self.alive():
+            raise Failure(f"{self.name} ended by itself with status {self.popen.returncode}")
+
+    def wait_output(self, text, seconds, offset=0):
+        """Wait until the log holds text; return what the log holds from offset on."""
+        def found():
+            ended = not self.alive()
+            output = self.output(offset)
+            if text in output:
+                return output
+            if ended:
+                raise Failure(f"{self.name} ended with status {self.popen.returncode} "
+                              f"before it said {text!r}")
+            return None
+        return wait_until(found, seconds, f"{self.name} to say {text!r}")
+
+    def wait_exit(self, seconds):
+        try:
+            status = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} did not end within {seconds:g} s") from None
+        self._close()
+        return status
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def kill(self):
+        if self.alive():
+            self.popen.send_signal(signal.SIGKILL)
+        self.popen.wait()
+        self._close()
+
+    def _close(self):
+        try:
+            self.popen.stdin.close()
+        except BrokenPipeError:
+            pass
+        self._log.close()
+
+    # What a leak would show in.
+
+    def fd_count(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def map_count(self):
+        with open(f"/proc/{self.pid}/maps", "rb") as maps:
+            return sum(1 for _ in maps)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The list of tests: a function becomes one by the decorator @test(NAME)."""
+import importlib
+
+MODULES = ("cases.comparison", "cases.pvp", "cases.slow", "cases.restart", "cases.kill",
+           "cases.pool", "cases.badinput", "cases.refuse", "ovs_smoke")
+_tests = []
+
+
+class Test:
+    def __init__(self, name, function, seconds):
+        self.name, self.function, self.seconds = name, function, seconds
+
+
+def test(name, seconds=90):
+    def register(function):
+        _tests.append(Test(name, function, seconds))
+        return function
+    return register
+
+
+def load():
+    for module in MODULES:
+        importlib.import_module(module)
+    return _tests
