@@ -37,7 +37,7 @@ iovt_lend_again(struct iovt_rxq *q, struct iovt_buf *buf)
  * since a NIC must never be able to write outside a descriptor.
  */
 IOVT_INLINE bool
-iovt_bindable(const struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_buf *buf)
+iovt_bindable(struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_buf *buf)
 {
 	const struct iovt_mem_region *r;
 	uint64_t gpa = segs->seg[0].gpa;
@@ -54,6 +54,7 @@ iovt_bindable(const struct iovt_rxq *q, const struct iovt_segs *segs, struct iov
 	r = iovt_guest_mem_find(q->mem, gpa, len);
 	if (iovt_unlikely(r == NULL))
 		return false;
+	q->region = r;
 	buf->va = r->va + (gpa - r->gpa);
 	buf->len = len;
 	return iovt_guest_mem_iova(r, buf->va, len, &buf->iova) == 0;
@@ -93,6 +94,45 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 	iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
 	q->taken[slot] = buf->id;
 	return true;
+}
+
+/*
+ * The common case, up to n times: a single writable descriptor in the region where the last one was. What
+ * is not like that is left to iovt_lend_new(). Everything that does not change is held in registers.
+ */
+IOVT_INLINE unsigned int
+iovt_lend_simple(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n)
+{
+	const struct iovt_vring_split vr = q->vr;
+	const struct iovt_mem_region r = *q->region;
+	struct iovt_binding *const binding = q->binding;
+	uint16_t *const taken = q->taken;
+	const uint32_t bind_min = q->bind_min;
+	unsigned int k;
+
+	if (iovt_unlikely(r.iova_pages != NULL))
+		return 0;
+	for (k = 0; k < n; k++) {
+		struct iovt_split_simple s;
+		struct iovt_binding *b;
+		uint64_t off;
+
+		if (iovt_unlikely(!iovt_split_peek_simple(&vr, k, &s)))
+			break;
+		off = s.gpa - r.gpa;
+		b = &binding[s.id];
+		if (iovt_unlikely(off >= r.size || s.len > r.size - off || s.len < bind_min ||
+			    b->state != IOVT_FREE))
+			break;
+		b->va = bufs[k].va = r.va + off;
+		b->iova = bufs[k].iova = r.iova + off;
+		b->len = bufs[k].len = s.len;
+		bufs[k].id = s.id;
+		iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
+		taken[s.slot] = s.id;
+	}
+	iovt_split_consume(&q->vr, k);
+	return k;
 }
 
 /* Fewer than the caller can use: as if never lent. */
@@ -139,7 +179,8 @@ iovt_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned
 	while (k < n && q->nr_reclaimed > 0)
 		iovt_lend_again(q, &bufs[k++]);
 	again = k;
-	while (k < n && iovt_likely(iovt_lend_new(q, &bufs[k])))
+	k += iovt_lend_simple(q, &bufs[k], n - k);
+	while (iovt_unlikely(k < n) && iovt_lend_new(q, &bufs[k]))
 		k++;
 	q->stats.harvested += k - again;
 	/* The reserve lies between here and the guest: the next ones are there already. */

@@ -63,6 +63,7 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		.reclaimed = calloc(conf->size, sizeof(*q->reclaimed)),
 		.taken = calloc(conf->size, sizeof(*q->taken)),
 		.mem = conf->mem,
+		.region = &conf->mem->region[0],
 		.release = conf->release,
 		.ctx = conf->ctx,
 	};

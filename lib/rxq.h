@@ -95,6 +95,7 @@ struct iovt_rxq {
 	const char *error;            /* what broke the ring */
 	struct iovt_rxq_stats stats;
 	struct iovt_guest_mem *mem;
+	const struct iovt_mem_region *region; /* of mem, where the last lent buffer was */
 	void (*release)(void *ctx);
 	void *ctx;
 };

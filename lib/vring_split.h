@@ -4,7 +4,8 @@
  *
  *   available  how many chains the guest has made available
  *   prefetch   bring the next descriptors into the cache
- *   take       read and check the next available chain
+ *   take       read and check the next available chain; peek_simple and consume do the same for
+ *              runs of single descriptors
  *   untake     give the newest taken chains back, unread
  *   put        write a used element
  *   publish    show the used elements to the guest; says if it wants to be notified
@@ -99,6 +100,38 @@ iovt_split_take(struct iovt_vring_split *vr, struct iovt_segs *segs, uint16_t *i
 		vr->last_avail++;
 	}
 	return len;
+}
+
+/* A chain of one device-writable descriptor. */
+struct iovt_split_simple {
+	uint64_t gpa;
+	uint32_t len; /* not checked */
+	uint16_t id;  /* below size */
+	uint16_t slot;
+};
+
+/** Look at the k-th next available chain without taking it; false: not a simple one. */
+IOVT_INLINE bool
+iovt_split_peek_simple(const struct iovt_vring_split *vr, unsigned int k,
+	struct iovt_split_simple *s)
+{
+	struct vring_desc d;
+
+	s->slot = (vr->last_avail + k) & (vr->size - 1);
+	s->id = IOVT_READ_ONCE(vr->avail->ring[s->slot]);
+	if (iovt_unlikely(s->id >= vr->size))
+		return false;
+	d = iovt_desc_read(&vr->desc[s->id]);
+	s->gpa = d.addr;
+	s->len = d.len;
+	return d.flags == VRING_DESC_F_WRITE;
+}
+
+/** Take the next n chains, all of them seen by peek. */
+IOVT_INLINE void
+iovt_split_consume(struct iovt_vring_split *vr, uint16_t n)
+{
+	vr->last_avail += n;
 }
 
 IOVT_INLINE void
