@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # The one list of packages: for building and the demo, and what the tests need besides.
 build='gcc libc6-dev meson ninja-build pkg-config dpkg-dev python3 libdpdk-dev dpdk dpdk-dev
 	libpcap-dev libcmocka-dev libjansson-dev iproute2'
-check='clang clang-format libclang-rt-dev'
+check='clang clang-format libclang-rt-dev openvswitch-switch-dpdk'
 
 case ${1-} in
 build) wanted=$build ;;
@@ -34,7 +34,24 @@ done
 echo "setup: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d
+new_policy= new_ovs=
+case $missing in *openvswitch*) new_ovs=1 ;; esac
+
+# The tests run Open vSwitch by themselves: its service shall neither start now nor at boot.
+forbid_services() {
+	[ -e "$policy" ] && return
+	new_policy=1
+	printf '#!/bin/sh\nexit 101\n' | tools/as-root.sh sh -c "cat > $policy && chmod 755 $policy"
+}
+clean_up() {
+	rm -f "$log"
+	[ -z "$new_policy" ] || tools/as-root.sh rm -f "$policy"
+	if [ -n "$new_ovs" ] && command -v systemctl >/dev/null 2>&1; then
+		tools/as-root.sh systemctl disable openvswitch-switch >/dev/null 2>&1 || true
+	fi
+}
+trap clean_up EXIT
 
 # An index that is there already may do; a stale or absent one is renewed.
 install() {
@@ -43,6 +60,7 @@ install() {
 }
 
 tools/as-root.sh true
+[ -z "$new_ovs" ] || forbid_services
 if ! install; then
 	tools/as-root.sh apt-get update < /dev/null > "$log" 2>&1 || cat "$log" >&2
 	if ! install; then
