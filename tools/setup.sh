@@ -35,7 +35,8 @@ echo "setup: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 policy=/usr/sbin/policy-rc.d
-new_policy= new_ovs=
+new_policy=
+new_ovs=
 case $missing in *openvswitch*) new_ovs=1 ;; esac
 
 # The tests run Open vSwitch by themselves: its service shall neither start now nor at boot.
