@@ -39,6 +39,23 @@ iovt_hdr_write(uint8_t *dst, const struct iovt_vnet_hdr *hdr, uint8_t hdr_len)
 		__builtin_memcpy(dst, hdr, 10);
 }
 
+/*
+ * A run of deliveries in place, between begin and end, with nothing else in it: what does not change is
+ * held in registers, what does is stored once, by stop.
+ */
+struct iovt_run {
+	struct iovt_binding *binding;
+	struct iovt_vring_split vr;
+	uint8_t hdr_len;
+	uint16_t n;
+};
+
+IOVT_INLINE struct iovt_run
+iovt_run_start(const struct iovt_rxq *q)
+{
+	return (struct iovt_run){.binding = q->binding, .vr = q->vr, .hdr_len = q->hdr_len};
+}
+
 /**
  * Deliver lent buffer id, which holds a packet of len bytes at data.
  *
@@ -47,20 +64,40 @@ iovt_hdr_write(uint8_t *dst, const struct iovt_vnet_hdr *hdr, uint8_t hdr_len)
  *   was done, the buffer is still lent (copy the packet, then reclaim).
  */
 IOVT_INLINE bool
+iovt_run_complete(struct iovt_run *run, uint16_t id, const void *data, uint32_t len,
+	const struct iovt_vnet_hdr *hdr)
+{
+	struct iovt_binding *b = &run->binding[id];
+	uint8_t *va = b->va;
+
+	if (iovt_unlikely(
+		    (const uint8_t *)data != va + run->hdr_len || len > b->len - run->hdr_len))
+		return false;
+	iovt_binding_move(b, IOVT_LENT, IOVT_FREE);
+	iovt_hdr_write(va, hdr, run->hdr_len);
+	iovt_split_put(&run->vr, id, run->hdr_len + len);
+	run->n++;
+	return true;
+}
+
+IOVT_INLINE void
+iovt_run_stop(struct iovt_rxq *q, const struct iovt_run *run)
+{
+	q->vr.last_used = run->vr.last_used;
+	q->nr_lent -= run->n;
+	q->stats.completed += run->n;
+}
+
+/** Deliver one lent buffer: a run of one. */
+IOVT_INLINE bool
 iovt_rx_complete(struct iovt_rxq *q, uint16_t id, const void *data, uint32_t len,
 	const struct iovt_vnet_hdr *hdr)
 {
-	struct iovt_binding *b = &q->binding[id];
-	uint8_t *va = b->va;
+	struct iovt_run run = iovt_run_start(q);
+	bool done = iovt_run_complete(&run, id, data, len, hdr);
 
-	if (iovt_unlikely((const uint8_t *)data != va + q->hdr_len || len > b->len - q->hdr_len))
-		return false;
-	iovt_binding_move(b, IOVT_LENT, IOVT_FREE);
-	q->nr_lent--;
-	iovt_hdr_write(va, hdr, q->hdr_len);
-	iovt_split_put(&q->vr, id, q->hdr_len + len);
-	q->stats.completed++;
-	return true;
+	iovt_run_stop(q, &run);
+	return done;
 }
 
 #endif

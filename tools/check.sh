@@ -74,13 +74,13 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 suite lint 120 tools/lint.sh
-for kind in rel clang asan; do
+for kind in rel clang asan tsan; do
 	build "$kind"
 done
-for kind in rel asan; do
+suite hugepages 60 sh -c 'tools/hugepages.sh "$0" && echo "ok hugepages"' "$pages"
+for kind in rel asan tsan; do
 	suite "unit-$kind" 300 tools/unit-tests.py "$kind"
 done
-suite hugepages 60 sh -c 'tools/hugepages.sh "$0" && echo "ok hugepages"' "$pages"
 as_root=tools/as-root.sh
 suite integration 900 tests/integration/run
 

@@ -94,6 +94,8 @@ emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 		m->data_len = d->wb.len;
 		m->vlan_tci = d->wb.vlan_tci;
 		m->hash.rss = d->wb.rss;
+		/* As NIC drivers do: the headers arrive while the ring is filled again. */
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
 		bytes += d->wb.len;
 		pkts[i] = m;
 	}

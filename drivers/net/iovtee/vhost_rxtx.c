@@ -32,15 +32,46 @@ hdr_for(const struct vhost_txq *q, const struct rte_mbuf *m)
 	return q->guest_csum && good ? &hdr_checked : &hdr_plain;
 }
 
-/* Deliver a packet where the NIC wrote it: one used-ring entry. */
+/* Nobody else may hold a packet that the guest gets in place. */
 static inline bool
-deliver_in_place(struct vhost_txq *q, struct rte_mbuf *m, struct tee_rec *rec)
+is_unshared(const struct rte_mbuf *m, const struct tee_rec *rec)
 {
-	if (unlikely(rte_mbuf_refcnt_read(m) != 1 || m->nb_segs != 1 ||
-		    rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1))
-		return false;
-	return iovt_rx_complete(q->rxq, rec->id, rte_pktmbuf_mtod(m, void *), m->data_len,
-		hdr_for(q, m));
+	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
+		rte_mbuf_ext_refcnt_read(&rec->shinfo) == 1;
+}
+
+/*
+ * Deliver packets where the NIC wrote them, one used-ring entry each, up to the first that cannot be.
+ * Returns how many; their mbufs are free again.
+ */
+static inline uint16_t
+deliver_in_place(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct rte_mempool *tee_mp = q->tee_mp;
+	struct iovt_rxq *rxq = q->rxq;
+	struct iovt_run run = iovt_run_start(rxq);
+	uint32_t bytes = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		struct tee_rec *rec = tee_rec(q->tee, m);
+
+		if (unlikely(m->pool != tee_mp || rec->rxq != rxq || !is_unshared(m, rec)))
+			break;
+		if (unlikely(!iovt_run_complete(&run, rec->id, rte_pktmbuf_mtod(m, void *),
+			    m->data_len, hdr_for(q, m))))
+			break;
+		rec->rxq = NULL;
+		bytes += m->data_len;
+	}
+	iovt_run_stop(rxq, &run);
+	q->stats.packets += i;
+	q->stats.zero_copy_packets += i;
+	q->stats.bytes += bytes;
+	if (i > 0)
+		tee_pool_put(q->tee, pkts, i);
+	return i;
 }
 
 /* The counter of the reason why a packet could not be delivered in place. */
@@ -152,39 +183,22 @@ report_broken(struct vhost_txq *q)
 static uint16_t
 tx_batch(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct rte_mbuf *completed[BATCH], *copied[BATCH];
-	struct tee_pool *tee = q->tee;
-	uint16_t nc = 0, nf = 0, i;
-	uint64_t bytes = 0;
+	struct rte_mbuf *copied[BATCH];
+	uint16_t nf = 0, i = 0;
 
 	if (unlikely(!iovt_rx_begin(q->rxq))) {
 		report_broken(q);
 		return 0;
 	}
-	for (i = 0; i < n; i++) {
-		struct rte_mbuf *m = pkts[i];
-
-		if (likely(m->pool == q->tee_mp)) {
-			struct tee_rec *rec = tee_rec(tee, m);
-
-			if (likely(rec->rxq == q->rxq && deliver_in_place(q, m, rec))) {
-				rec->rxq = NULL;
-				bytes += m->data_len;
-				completed[nc++] = m;
-				continue;
-			}
-		}
-		if (unlikely(deliver_copy(q, m) < 0))
+	while (i < n) {
+		if (likely(pkts[i]->pool == q->tee_mp))
+			i += deliver_in_place(q, pkts + i, n - i);
+		if (likely(i == n) || unlikely(deliver_copy(q, pkts[i]) < 0))
 			break;
-		copied[nf++] = m;
+		copied[nf++] = pkts[i++];
 	}
 	if (iovt_rx_end(q->rxq))
 		notify_guest(q);
-	q->stats.packets += nc;
-	q->stats.zero_copy_packets += nc;
-	q->stats.bytes += bytes;
-	if (nc > 0)
-		tee_pool_put(tee, completed, nc);
 	if (nf > 0)
 		rte_pktmbuf_free_bulk(copied, nf);
 	return i;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Surroundings that do not fit: another DPDK, no root, little memory, a guest of small buffers."""
 import os
+import shutil
 import subprocess
 
 from harness import hugepages, pcap
@@ -50,11 +51,18 @@ def other_dpdk(bed):
     check(not os.path.exists(bed.path("nf.sock")), "the socket is left behind")
 
 
+def readable_plugins(bed):
+    """Copies that nobody can read, wherever the build folder is."""
+    folder = bed.path("plugins")
+    os.makedirs(folder, exist_ok=True)
+    return [shutil.copy(os.path.realpath(plugin), folder) for plugin in bed.plugins()]
+
+
 def as_nobody(bed, name, vdevs):
     runtime = runtime_dir(bed, name)
     os.chown(runtime, int(NOBODY), int(NOBODY))
     argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", BINARY,
-            *lcore_args(), *memory_args(None), *eal_args(name, bed.plugins())]
+            *lcore_args(), *memory_args(None), *eal_args(name, readable_plugins(bed))]
     for vdev in vdevs:
         argv += ["--vdev", vdev]
     process = Process(bed, name, argv + ["--", "-i", "--total-num-mbufs=4096"],
