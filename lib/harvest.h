@@ -146,6 +146,16 @@ iovt_unlend(struct iovt_rxq *q, const struct iovt_buf *bufs, unsigned int n)
 }
 
 /**
+ * A harvest of about n buffers will come soon: fetch what it will read, while there is other work to do.
+ * Any lcore that may harvest; only hints, no lock.
+ */
+IOVT_INLINE void
+iovt_harvest_soon(const struct iovt_rxq *q, unsigned int n)
+{
+	iovt_split_prefetch(&q->vr, n);
+}
+
+/**
  * Lend up to n buffers, or none if fewer than min can be lent. Any lcore; not blocking but for
  * another lcore's burst on the same queue.
  *
@@ -183,8 +193,6 @@ iovt_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned
 	while (iovt_unlikely(k < n) && iovt_lend_new(q, &bufs[k]))
 		k++;
 	q->stats.harvested += k - again;
-	/* The reserve lies between here and the guest: the next ones are there already. */
-	iovt_split_prefetch(&q->vr, n);
 	if (iovt_unlikely(k < min)) {
 		iovt_unlend(q, bufs, k);
 		k = 0;

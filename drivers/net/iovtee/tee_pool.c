@@ -20,8 +20,7 @@ stack_pop(struct tee_pool *tee, void **objs, unsigned int n)
 		return -ENOBUFS;
 	}
 	tee->len -= n;
-	for (unsigned int i = 0; i < n; i++)
-		objs[i] = tee->objs[tee->len + n - 1 - i];
+	memcpy(objs, &tee->objs[tee->len], n * sizeof(*objs));
 	iovt_lock_release(&tee->lock);
 	return 0;
 }

@@ -84,8 +84,7 @@ static inline void
 tee_pool_put(struct tee_pool *tee, struct rte_mbuf *const *mbufs, unsigned int n)
 {
 	iovt_lock_take(&tee->lock);
-	for (unsigned int i = 0; i < n; i++)
-		tee->objs[tee->len + i] = mbufs[i];
+	memcpy(&tee->objs[tee->len], mbufs, n * sizeof(*mbufs));
 	tee->len += n;
 	iovt_lock_release(&tee->lock);
 }

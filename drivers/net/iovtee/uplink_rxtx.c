@@ -4,16 +4,19 @@
 #include <rte_prefetch.h>
 
 #include "uplink.h"
+#include "harvest.h"
 #include "mapping.h"
 
-static inline uint16_t
-poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+static __rte_always_inline uint16_t
+poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool mapped)
 {
 	uint16_t got;
 
 	/* Not our turn: the control path is rebuilding or flushing the queue. */
 	if (unlikely(!iovt_lock_try(&q->gate)))
 		return 0;
+	if (mapped && likely(q->tee->rxq != NULL))
+		iovt_harvest_soon(q->tee->rxq, n);
 	tee_refilling = true;
 	got = rte_eth_rx_burst(q->phys_port, q->queue, pkts, n);
 	tee_refilling = false;
@@ -24,7 +27,7 @@ poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 uint16_t
 uplink_rx_plain(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	uint16_t got = poll_nic(q, pkts, n);
+	uint16_t got = poll_nic(q, pkts, n, false);
 
 	for (uint16_t i = 0; i < got; i++)
 		pkts[i]->port = q->port;
@@ -78,7 +81,7 @@ rx_mapped(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool s
 	const bool any_unicast)
 {
 	const struct tee_pool *tee = q->tee;
-	uint16_t got = poll_nic(q, pkts, n);
+	uint16_t got = poll_nic(q, pkts, n, true);
 	uint16_t bound = 0;
 
 	for (uint16_t i = 0; i < got; i++) {
