@@ -323,7 +323,9 @@ mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq)
 		return;
 	}
 	q->map.top_ups = 0;
-	rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
+	/* A ring that was left short is filled by the next polls; one full of host buffers is not. */
+	if (!uq->tee->starve_nic)
+		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
 	IOVTEE_LOG(INFO,
 		"%s q%u: zero-copy receive on: %s Rx queue %u, NIC ring of %u, guest's ring of %u",
 		name, q->queue, q->port->conf.uplink, uq->queue, uq->desc, rxq->vr.size);

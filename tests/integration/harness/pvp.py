@@ -76,7 +76,8 @@ class Pvp:
             self.bed, name, [f"net_virtio_user0,path={self.socket},queues={queues},"
                              f"queue_size={queue_size},mac={NF_MAC}"],
             eal=["--single-file-segments"],
-            app=[f"--rxq={queues}", f"--txq={queues}", f"--rxd={queue_size}",
+            # What came before "start" is traffic too: testpmd would throw it away.
+            app=["--no-flush-rx", f"--rxq={queues}", f"--txq={queues}", f"--rxd={queue_size}",
                  f"--txd={queue_size}", *app]).ready()
         self.nf.cmd(f"set fwd {mode}")
         self.nf.cmd("set burst tx delay 10 retry 100000")
