@@ -12,15 +12,11 @@ poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool ma
 {
 	uint16_t got;
 
-	/* Not our turn: the control path is rebuilding or flushing the queue. */
-	if (unlikely(!iovt_lock_try(&q->gate)))
-		return 0;
 	if (mapped && likely(q->tee->rxq != NULL))
 		iovt_harvest_soon(q->tee->rxq, n);
 	tee_refilling = true;
 	got = rte_eth_rx_burst(q->phys_port, q->queue, pkts, n);
 	tee_refilling = false;
-	iovt_lock_release(&q->gate);
 	return got;
 }
 
@@ -148,8 +144,14 @@ uint16_t
 uplink_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct uplink_rxq *q = queue;
+	uint16_t got;
 
-	return q->burst(q, pkts, n);
+	/* Not our turn: the control path is rebuilding or flushing the queue. */
+	if (unlikely(!iovt_lock_try(&q->gate)))
+		return 0;
+	got = q->burst(q, pkts, n);
+	iovt_lock_release(&q->gate);
+	return got;
 }
 
 /*
