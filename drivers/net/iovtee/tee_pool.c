@@ -141,7 +141,6 @@ tee_alloc(struct rte_mempool *mp)
 
 	if (tee == NULL)
 		return -ENOMEM;
-	tee->size = mp->size;
 	mp->pool_data = tee;
 	return 0;
 }

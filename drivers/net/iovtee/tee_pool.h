@@ -27,11 +27,10 @@ struct tee_rec {
 	uint16_t id;          /* the guest buffer */
 };
 
-/* A stack of objects; all below size only in pools of mapped queues (tee_pool_create). */
+/* A stack of objects; all below len only in pools of mapped queues (tee_pool_create). */
 struct tee_pool {
 	struct iovt_lock lock;
 	uint32_t len;
-	uint32_t size;
 	/* Pools of mapped queues; changed only while the queue's poller is gated out. */
 	bool is_tee;
 	bool starve_nic;      /* refill nothing rather than host buffers */
