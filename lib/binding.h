@@ -27,7 +27,6 @@ enum iovt_binding_state { IOVT_FREE, IOVT_LENT, IOVT_RECLAIMED };
 
 struct iovt_binding {
 	uint8_t *va;   /* first byte of the virtio-net header, in our mapping */
-	uint64_t iova; /* the same byte for the device */
 	uint32_t len;  /* bytes, header included */
 	uint8_t state; /* enum iovt_binding_state */
 };

@@ -29,14 +29,30 @@ iovt_rx_end(struct iovt_rxq *q)
 	return notify;
 }
 
-/* The header is built here, never read from guest memory. hdr_len is 10 or 12. */
+/*
+ * The header is built here, never from guest memory. hdr_len is 10 or 12. Drivers use buffers over and
+ * over, and a header that is there already is not written again: the line then stays in both caches
+ * instead of moving to ours and back. A guest that writes meanwhile spoils nobody's header but its own.
+ */
 IOVT_INLINE void
 iovt_hdr_write(uint8_t *dst, const struct iovt_vnet_hdr *hdr, uint8_t hdr_len)
 {
-	if (iovt_likely(hdr_len == sizeof(*hdr)))
-		__builtin_memcpy(dst, hdr, sizeof(*hdr));
-	else
+	uint64_t first, first_now;
+	uint32_t rest = 0, rest_now = 0;
+	size_t rest_len = hdr_len == sizeof(*hdr) ? 4 : 2;
+
+	__builtin_memcpy(&first, hdr, 8);
+	__builtin_memcpy(&first_now, dst, 8);
+	if (iovt_likely(rest_len == 4)) {
+		__builtin_memcpy(&rest, (const uint8_t *)hdr + 8, 4);
+		__builtin_memcpy(&rest_now, dst + 8, 4);
+		if (iovt_unlikely(((first ^ first_now) | (rest ^ rest_now)) != 0)) {
+			__builtin_memcpy(dst, &first, 8);
+			__builtin_memcpy(dst + 8, &rest, 4);
+		}
+	} else {
 		__builtin_memcpy(dst, hdr, 10);
+	}
 }
 
 /*

@@ -57,18 +57,15 @@ take_from_ring(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
 static int
 take_reclaimed(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
 {
+	const struct iovt_mem_region *r;
 	const struct iovt_binding *b;
 
 	if (q->nr_reclaimed == 0)
 		return -ENOBUFS;
 	*id = q->reclaimed[--q->nr_reclaimed];
 	b = &q->binding[*id];
-	for (uint32_t i = 0; i < q->mem->nr_regions; i++) {
-		const struct iovt_mem_region *r = &q->mem->region[i];
-
-		if (b->va >= r->va && b->va < r->va + r->size)
-			*len = iovt_segs_add(&t->segs, r->gpa + (b->va - r->va), b->len);
-	}
+	r = iovt_guest_mem_find_va(q->mem, b->va);
+	*len = iovt_segs_add(&t->segs, r->gpa + (b->va - r->va), b->len);
 	return 0;
 }
 

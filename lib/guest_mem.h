@@ -91,6 +91,17 @@ iovt_guest_mem_find(const struct iovt_guest_mem *mem, uint64_t gpa, uint64_t len
 	return NULL;
 }
 
+/** The region that holds the byte at va, which is in one of them. Any thread. */
+IOVT_INLINE const struct iovt_mem_region *
+iovt_guest_mem_find_va(const struct iovt_guest_mem *mem, const uint8_t *va)
+{
+	const struct iovt_mem_region *r = mem->region;
+
+	while ((uint64_t)(va - r->va) >= r->size)
+		r++;
+	return r;
+}
+
 /** Address of [gpa, gpa + len) in this process, or NULL if no region holds it whole. */
 IOVT_INLINE void *
 iovt_guest_mem_va(const struct iovt_guest_mem *mem, uint64_t gpa, uint64_t len)

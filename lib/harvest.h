@@ -17,7 +17,10 @@ struct iovt_buf {
 	uint16_t id; /* to be given to complete or reclaim */
 };
 
-/* A reclaimed buffer is known already. */
+/* What becomes of the k-th buffer of a harvest. Inlined, so that no list of buffers is in between. */
+typedef void (*iovt_lend_fn)(void *ctx, unsigned int k, const struct iovt_buf *buf);
+
+/* A reclaimed buffer is known, and its address for the device was found before. */
 IOVT_INLINE void
 iovt_lend_again(struct iovt_rxq *q, struct iovt_buf *buf)
 {
@@ -26,9 +29,9 @@ iovt_lend_again(struct iovt_rxq *q, struct iovt_buf *buf)
 
 	iovt_binding_move(b, IOVT_RECLAIMED, IOVT_LENT);
 	buf->va = b->va;
-	buf->iova = b->iova;
 	buf->len = b->len;
 	buf->id = id;
+	iovt_guest_mem_iova(iovt_guest_mem_find_va(q->mem, b->va), b->va, b->len, &buf->iova);
 }
 
 /*
@@ -75,6 +78,7 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 	}
 	b = &q->binding[buf->id];
 	if (iovt_unlikely(b->state != IOVT_FREE)) {
+		iovt_split_untake(&q->vr, 1);
 		iovt_rxq_break(q, "a buffer in use was made available again");
 		return false;
 	}
@@ -89,7 +93,6 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 		return false;
 	}
 	b->va = buf->va;
-	b->iova = buf->iova;
 	b->len = buf->len;
 	iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
 	q->taken[slot] = buf->id;
@@ -101,7 +104,8 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
  * is not like that is left to iovt_lend_new(). Everything that does not change is held in registers.
  */
 IOVT_INLINE unsigned int
-iovt_lend_simple(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n)
+iovt_lend_simple(struct iovt_rxq *q, unsigned int done, unsigned int n, iovt_lend_fn lend,
+	void *ctx)
 {
 	const struct iovt_vring_split vr = q->vr;
 	const struct iovt_mem_region r = *q->region;
@@ -115,6 +119,7 @@ iovt_lend_simple(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n)
 	for (k = 0; k < n; k++) {
 		struct iovt_split_simple s;
 		struct iovt_binding *b;
+		struct iovt_buf buf;
 		uint64_t off;
 
 		if (iovt_unlikely(!iovt_split_peek_simple(&vr, k, &s)))
@@ -124,47 +129,48 @@ iovt_lend_simple(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n)
 		if (iovt_unlikely(off >= r.size || s.len > r.size - off || s.len < bind_min ||
 			    b->state != IOVT_FREE))
 			break;
-		b->va = bufs[k].va = r.va + off;
-		b->iova = bufs[k].iova = r.iova + off;
-		b->len = bufs[k].len = s.len;
-		bufs[k].id = s.id;
+		buf = (struct iovt_buf){r.va + off, r.iova + off, s.len, s.id};
+		b->va = buf.va;
+		b->len = buf.len;
 		iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
 		taken[s.slot] = s.id;
+		lend(ctx, done + k, &buf);
 	}
 	iovt_split_consume(&q->vr, k);
 	return k;
 }
 
-/* Fewer than the caller can use: as if never lent. */
-IOVT_INLINE void
-iovt_unlend(struct iovt_rxq *q, const struct iovt_buf *bufs, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		iovt_binding_move(&q->binding[bufs[i].id], IOVT_LENT, IOVT_RECLAIMED);
-		q->reclaimed[q->nr_reclaimed++] = bufs[i].id;
-	}
-}
-
-/**
- * A harvest of about n buffers will come soon: fetch what it will read, while there is other work to do.
- * Any lcore that may harvest; only hints, no lock.
+/*
+ * Fewer than the caller can use: as if never lent. The first ones were reclaimed before, and their ids are
+ * on that stack still; the others are the newest that were taken.
  */
 IOVT_INLINE void
-iovt_harvest_soon(const struct iovt_rxq *q, unsigned int n)
+iovt_unlend(struct iovt_rxq *q, unsigned int again, unsigned int fresh)
 {
-	iovt_split_prefetch(&q->vr, n);
+	for (; again > 0; again--)
+		iovt_binding_move(&q->binding[q->reclaimed[q->nr_reclaimed++]], IOVT_LENT,
+			IOVT_RECLAIMED);
+	for (; fresh > 0; fresh--) {
+		uint16_t id = q->taken[(q->vr.last_avail - fresh) & (q->vr.size - 1)];
+
+		iovt_binding_move(&q->binding[id], IOVT_LENT, IOVT_RECLAIMED);
+		q->reclaimed[q->nr_reclaimed++] = id;
+	}
 }
 
 /**
  * Lend up to n buffers, or none if fewer than min can be lent. Any lcore; not blocking but for
  * another lcore's burst on the same queue.
  *
- * @return buffers written to bufs.
+ * @param lend called with ctx for each buffer, under the queue's lock; what it was told is void if none
+ *   are lent in the end.
+ * @return buffers lent.
  */
 IOVT_INLINE unsigned int
-iovt_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned int min)
+iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn lend, void *ctx)
 {
 	unsigned int room, again, k = 0;
+	struct iovt_buf buf;
 	int ready;
 
 	iovt_lock_take(&q->lock);
@@ -186,18 +192,21 @@ iovt_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned
 	q->head_unbindable = false;
 	if (iovt_unlikely(n < min))
 		goto out;
-	while (k < n && q->nr_reclaimed > 0)
-		iovt_lend_again(q, &bufs[k++]);
+	for (; k < n && q->nr_reclaimed > 0; k++) {
+		iovt_lend_again(q, &buf);
+		lend(ctx, k, &buf);
+	}
 	again = k;
-	k += iovt_lend_simple(q, &bufs[k], n - k);
-	while (iovt_unlikely(k < n) && iovt_lend_new(q, &bufs[k]))
-		k++;
+	k += iovt_lend_simple(q, k, n - k, lend, ctx);
+	for (; iovt_unlikely(k < n) && iovt_lend_new(q, &buf); k++)
+		lend(ctx, k, &buf);
 	q->stats.harvested += k - again;
 	if (iovt_unlikely(k < min)) {
-		iovt_unlend(q, bufs, k);
+		iovt_unlend(q, again, k - again);
 		k = 0;
 	}
 	q->nr_lent += k;
+	iovt_split_prefetch(&q->vr, k);
 out:
 	iovt_lock_release(&q->lock);
 	return k;

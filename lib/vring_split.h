@@ -58,21 +58,27 @@ iovt_split_available(struct iovt_vring_split *vr, unsigned int want)
 }
 
 /*
- * Bring the descriptors of the next n avail entries into the cache. A hint, without the lock: entries that
- * are not available yet, or are taken meanwhile, do no harm. Every fourth is looked at, since a cache
- * line holds four descriptors and drivers mostly offer them in order.
+ * Bring into the cache what the next n entries will need: their descriptors, as far as entries are known
+ * to be available (others are being written, and would have to be fetched again), and the avail entries
+ * behind them. Every fourth is looked at, since a cache line holds four descriptors and drivers
+ * mostly offer them in order.
  */
 IOVT_INLINE void
 iovt_split_prefetch(const struct iovt_vring_split *vr, unsigned int n)
 {
-	uint16_t first = __atomic_load_n(&vr->last_avail, __ATOMIC_RELAXED);
+	uint16_t known = vr->avail_seen - vr->last_avail;
 	uint16_t mask = vr->size - 1;
 
+	if (known < n)
+		known = iovt_load_acquire(&vr->avail->idx) - vr->last_avail;
+	if (n > known)
+		n = known;
 	for (unsigned int i = 0; i < n; i += 4) {
-		uint16_t head = IOVT_READ_ONCE(vr->avail->ring[(first + i) & mask]);
+		uint16_t head = IOVT_READ_ONCE(vr->avail->ring[(vr->last_avail + i) & mask]);
 
 		__builtin_prefetch(&vr->desc[head & mask]);
 	}
+	__builtin_prefetch(&vr->avail->ring[(vr->last_avail + n) & mask]);
 }
 
 /**

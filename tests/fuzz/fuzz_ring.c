@@ -7,7 +7,7 @@
 #include "copy.h"
 #include "fake_mem.h"
 #include "fuzz_ring.h"
-#include "harvest.h"
+#include "fake_nic.h"
 #include "rxq.h"
 
 #define NIC_MAX         100u
@@ -147,7 +147,7 @@ harvest(struct fuzz *f)
 
 	if (f->in_burst)
 		return;
-	k = iovt_harvest(f->q, bufs, n, min);
+	k = fake_nic_harvest(f->q, bufs, n, min);
 	CHECK(k <= n && (k == 0 || k >= min));
 	f->nr_lent += k;
 	for (unsigned int i = 0; i < k; i++) {

@@ -16,7 +16,7 @@
 #include "complete.h"
 #include "copy.h"
 #include "fake_guest.h"
-#include "harvest.h"
+#include "fake_nic.h"
 #include "rxq.h"
 
 #define NIC_MAX 1526u

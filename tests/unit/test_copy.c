@@ -223,7 +223,7 @@ mixed(const struct bed_conf *conf)
 
 	for (unsigned int round = 0; round < 4; round++) {
 		fake_guest_fill(&b->guest, FAKE_ONE, 2048, round % FAKE_PLACES);
-		assert_int_equal(iovt_harvest(b->q, bufs, half, half), half);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, half, half), half);
 		for (unsigned int i = 0; i < half; i++)
 			bed_nic_fill(b, &bufs[i], 2 * i, 100);
 		assert_true(iovt_rx_begin(b->q));
@@ -249,7 +249,7 @@ into_reclaimed(const struct bed_conf *conf)
 		struct bed *b = bed_new(conf);
 
 		fake_guest_fill(&b->guest, FAKE_ONE, 2048, place);
-		assert_int_equal(iovt_harvest(b->q, bufs, conf->size, 1), conf->size);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, conf->size, 1), conf->size);
 		assert_int_equal(bed_copy_burst(b, 1, 60), -ENOBUFS);
 		bed_reclaim(b, bufs, conf->size);
 		for (unsigned int i = 0; i < conf->size; i++) {
@@ -275,7 +275,7 @@ into_both(const struct bed_conf *conf)
 	b = bed_new(&c);
 	for (int i = 0; i < 4; i++)
 		fake_guest_post(&b->guest, FAKE_HDR_FOLLOWED, 2000, FAKE_SCATTERED);
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 2), 2);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 2), 2);
 	bed_reclaim(b, bufs, 2);
 	last_avail = b->q->vr.last_avail;
 	assert_int_equal(bed_copy_burst(b, 1, 8000 - 12 + 1), -ENOBUFS);

@@ -27,8 +27,8 @@ in_order(const struct bed_conf *conf)
 				i % FAKE_PLACES);
 			assert_true(posted[i] < conf->size);
 		}
-		assert_int_equal(iovt_harvest(b->q, bufs, half, half), half);
-		assert_int_equal(iovt_harvest(b->q, bufs + half, SIZE_MAX_TESTED, 1), half);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, half, half), half);
+		assert_int_equal(fake_nic_harvest(b->q, bufs + half, SIZE_MAX_TESTED, 1), half);
 		for (unsigned int i = 0; i < conf->size; i++) {
 			const struct fake_seg *s = &b->guest.chain[posted[i]].seg[0];
 
@@ -55,12 +55,12 @@ limited(const struct bed_conf *conf)
 	c.lend_max = conf->size * 3 / 4;
 	b = bed_new(&c);
 	fake_guest_fill(&b->guest, FAKE_ONE, BUF_MIN, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, conf->size, 1), c.lend_max);
-	assert_int_equal(iovt_harvest(b->q, bufs + c.lend_max, 1, 0), 0);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, conf->size, 1), c.lend_max);
+	assert_int_equal(fake_nic_harvest(b->q, bufs + c.lend_max, 1, 0), 0);
 	assert_int_equal(b->q->stats.starved, 0); /* kept back is not starved */
 	bed_deliver(b, &bufs[0], 1, 60);
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 2), 0); /* room for one only */
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 1), 1);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 2), 0); /* room for one only */
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 1), 1);
 	/* What is kept back serves copies. */
 	if (c.lend_max < conf->size - 1)
 		assert_int_equal(bed_copy_burst(b, 2, 100), 0);
@@ -78,14 +78,14 @@ all_or_nothing(const struct bed_conf *conf)
 	struct bed *b = bed_new(conf);
 	uint16_t start = b->q->vr.last_avail;
 
-	assert_int_equal(iovt_harvest(b->q, bufs, 4, 1), 0);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 4, 1), 0);
 	assert_int_equal(b->q->stats.starved, 1);
 	for (int i = 0; i < 3; i++)
 		fake_guest_post(&b->guest, FAKE_ONE, BUF_MIN, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 4, 4), 0);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 4, 4), 0);
 	assert_int_equal(b->q->vr.last_avail, start);
 	assert_int_equal(b->q->stats.starved, 2);
-	assert_int_equal(iovt_harvest(b->q, bufs, 3, 3), 3);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
 	assert_int_equal(b->q->stats.starved, 2);
 	deliver_all(b, 3);
 	bed_free(b);
@@ -101,11 +101,11 @@ min_missed_at_unbindable(const struct bed_conf *conf)
 	first = fake_guest_post(&b->guest, FAKE_ONE, BUF_MIN, FAKE_LINEAR);
 	second = fake_guest_post(&b->guest, FAKE_ONE, BUF_MIN, FAKE_LINEAR);
 	fake_guest_post(&b->guest, FAKE_HDR_APART, BUF_MIN, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 3, 3), 0);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 0);
 	assert_true(b->q->head_unbindable);
 	bed_check_accounts(b->q);
 	assert_int_equal(b->q->nr_reclaimed, 2);
-	assert_int_equal(iovt_harvest(b->q, bufs, 3, 2), 2);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 2), 2);
 	assert_true(bufs[0].id + bufs[1].id == first + second);
 	assert_int_equal(b->q->stats.harvested, 2);
 	deliver_all(b, 2);
@@ -119,11 +119,11 @@ reclaimed_first(const struct bed_conf *conf)
 	struct iovt_buf again[4];
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2000, FAKE_PAIRS);
-	assert_int_equal(iovt_harvest(b->q, bufs, 4, 4), 4);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 4, 4), 4);
 	bed_reclaim(b, bufs + 1, 2);
 	bed_check_accounts(b->q);
 	assert_int_equal(b->q->stats.reclaimed, 2);
-	assert_int_equal(iovt_harvest(b->q, again, 3, 3), 3);
+	assert_int_equal(fake_nic_harvest(b->q, again, 3, 3), 3);
 	for (int i = 0; i < 2; i++) {
 		const struct iovt_buf *was = &bufs[again[i].id == bufs[1].id ? 1 : 2];
 
@@ -150,11 +150,11 @@ reclaimed_when_starved(const struct bed_conf *conf)
 
 	for (int i = 0; i < 3; i++)
 		fake_guest_post(&b->guest, FAKE_ONE, BUF_MIN, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 2), 2);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 2), 2);
 	bed_reclaim(b, bufs, 2);
-	assert_int_equal(iovt_harvest(b->q, bufs, 3, 3), 3);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
 	assert_int_equal(b->q->stats.starved, 0);
-	assert_int_equal(iovt_harvest(b->q, bufs + 3, 1, 1), 0);
+	assert_int_equal(fake_nic_harvest(b->q, bufs + 3, 1, 1), 0);
 	assert_int_equal(b->q->stats.starved, 1);
 	deliver_all(b, 3);
 	bed_free(b);
@@ -177,7 +177,7 @@ layouts(const struct bed_conf *conf)
 
 		if (layout == FAKE_REGION_CROSS)
 			bindable = false;
-		assert_int_equal(iovt_harvest(b->q, bufs, 1, 1), bindable);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), bindable);
 		assert_int_equal(b->q->stats.unbindable, !bindable);
 		assert_int_equal(b->q->head_unbindable, !bindable);
 		if (bindable) {
@@ -185,7 +185,7 @@ layouts(const struct bed_conf *conf)
 			deliver_all(b, 1);
 		} else {
 			assert_int_equal(b->q->vr.last_avail, start);
-			assert_int_equal(iovt_harvest(b->q, bufs, 1, 1), 0);
+			assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), 0);
 			assert_int_equal(b->q->stats.unbindable, 1); /* the same one */
 			assert_int_equal(bed_copy_burst(b, 5, len - 12), 0);
 			assert_int_equal(bed_expect(b, 5, len - 12), id);
@@ -206,7 +206,7 @@ short_header(const struct bed_conf *conf)
 	b = bed_new(&c);
 	fake_guest_post(&b->guest, FAKE_HDR_FOLLOWED, 10 + NIC_MAX, FAKE_LINEAR);
 	fake_guest_post(&b->guest, FAKE_ONE, 10 + NIC_MAX - 1, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 1), 1);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 1), 1);
 	deliver_all(b, 1);
 	bed_free(b);
 }
@@ -220,12 +220,12 @@ stops_at_unbindable(const struct bed_conf *conf)
 	id[0] = fake_guest_post(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
 	id[1] = fake_guest_post(&b->guest, FAKE_ONE, 256, FAKE_LINEAR);
 	id[2] = fake_guest_post(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 3, 1), 1);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 1), 1);
 	assert_int_equal(bufs[0].id, id[0]);
 	assert_true(b->q->head_unbindable);
 	assert_int_equal(bed_copy_burst(b, 9, 200), 0);
 	assert_int_equal(bed_expect(b, 9, 200), id[1]);
-	assert_int_equal(iovt_harvest(b->q, bufs + 1, 3, 1), 1);
+	assert_int_equal(fake_nic_harvest(b->q, bufs + 1, 3, 1), 1);
 	assert_int_equal(bufs[1].id, id[2]);
 	assert_false(b->q->head_unbindable);
 	assert_int_equal(b->q->stats.unbindable, 1);

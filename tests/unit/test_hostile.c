@@ -29,7 +29,7 @@ outside_memory(const struct bed_conf *conf)
 		offer(b, 3);
 		fake_mem_save(&b->guest.mem);
 		if (k / 6 == BY_HARVEST) {
-			assert_int_equal(iovt_harvest(b->q, bufs, 1, 1), 0);
+			assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), 0);
 			assert_int_equal(b->q->stats.unbindable, 1);
 			assert_int_equal(b->q->state, IOVT_RXQ_RUNNING);
 			assert_true(fake_mem_changed(&b->guest.mem, 0, 0) == UINT64_MAX);
@@ -87,7 +87,7 @@ completed_in_same_burst(const struct bed_conf *conf)
 
 	for (int i = 0; i < 3; i++)
 		fake_guest_post(&b->guest, FAKE_ONE, 2000, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 3, 3), 3);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
 	bed_nic_fill(b, &bufs[0], 1, 60);
 	offer(b, SIZE); /* no such descriptor */
 	assert_true(iovt_rx_begin(b->q));
@@ -111,7 +111,7 @@ reclaimed_beside_bad(const struct bed_conf *conf)
 	b = bed_new(&c);
 	for (int i = 0; i < 2; i++)
 		fake_guest_post(&b->guest, FAKE_ONE, 2000, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 2), 2);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 2), 2);
 	bed_reclaim(b, bufs, 2);
 	desc(b, 3, UINT64_C(0x20000000), 100, W, 0);
 	offer(b, 3);
@@ -131,7 +131,7 @@ unaligned_table(const struct bed_conf *conf)
 		memcpy(fake_mem_guest(&b->guest.mem, b->guest.tables + off, 32), t, 32);
 		desc(b, 3, b->guest.tables + off, 32, I, 0);
 		offer(b, 3);
-		assert_int_equal(iovt_harvest(b->q, bufs, 1, 1), 1);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), 1);
 		assert_int_equal(bufs[0].len, 2012);
 		assert_ptr_equal(bufs[0].va, fake_mem_host(&b->guest.mem, good(b), 2012));
 		bed_reclaim(b, bufs, 1);
@@ -159,7 +159,7 @@ huge_lengths(const struct bed_conf *conf)
 		desc(b, 4, good(b) + first, 0x80000000 + 32, W, 0);
 		offer(b, 3);
 		fake_mem_save(&b->guest.mem);
-		assert_int_equal(iovt_harvest(b->q, bufs, 1, 1), 0);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), 0);
 		bed_copy_burst(b, 1, 500);
 		bed_check_accounts(b->q);
 		used = b->guest.split.used;

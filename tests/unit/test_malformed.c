@@ -287,7 +287,7 @@ meet(struct bed *b, enum meeting how)
 	int ret;
 
 	if (how == BY_HARVEST)
-		return iovt_harvest(b->q, bufs + 2, 1, 1) == 0 ? -EPROTO : 0;
+		return fake_nic_harvest(b->q, bufs + 2, 1, 1) == 0 ? -EPROTO : 0;
 	assert_true(iovt_rx_begin(b->q));
 	ret = how == BY_COPY ? iovt_rx_copy(b->q, pieces[0].data, 10, &hdr)
 			     : iovt_rx_copy_pieces(b->q, pieces, 2, 20, &hdr);
@@ -309,7 +309,7 @@ meet_malformed(const struct bed_conf *conf, unsigned int k, enum meeting how)
 		conf->start);
 	fake_guest_post(&b->guest, FAKE_ONE, 2000, FAKE_PAIRS);
 	fake_guest_post(&b->guest, FAKE_ONE, 2000, FAKE_PAIRS);
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 2), 2);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 2), 2);
 	malformed[k].make(b);
 	fake_mem_save(&b->guest.mem);
 	assert_int_equal(meet(b, how), -EPROTO);

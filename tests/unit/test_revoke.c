@@ -42,10 +42,10 @@ by_rewind(const struct bed_conf *conf)
 	uint16_t avail, used;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_PAIRS);
-	assert_int_equal(iovt_harvest(b->q, bufs, half, half), half);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, half, half), half);
 	bed_reclaim(b, bufs, half);
 	/* Lent twice and back in another order. */
-	assert_int_equal(iovt_harvest(b->q, bufs, half, half), half);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, half, half), half);
 	bed_reclaim(b, bufs, half);
 	iovt_rxq_close(b->q);
 	assert_int_equal(iovt_rxq_give_back(b->q, &avail, &used), 0);
@@ -71,7 +71,7 @@ by_flush(const struct bed_conf *conf)
 	uint16_t avail, used;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_PAIRS);
-	assert_int_equal(iovt_harvest(b->q, bufs, conf->size, 1), conf->size);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, conf->size, 1), conf->size);
 	bed_deliver(b, &bufs[held], 1, 60);
 	bed_expect(b, 1, 60);
 	bed_reclaim(b, bufs, held);
@@ -101,9 +101,9 @@ by_both(const struct bed_conf *conf)
 	uint16_t avail, used;
 
 	fake_guest_fill(&b->guest, FAKE_HDR_FOLLOWED, 2048, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 3, 3), 3);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
 	assert_int_equal(bed_copy_burst(b, 1, 60), 0);
-	assert_int_equal(iovt_harvest(b->q, bufs + 3, 4, 4), 4);
+	assert_int_equal(fake_nic_harvest(b->q, bufs + 3, 4, 4), 4);
 	bed_deliver(b, &bufs[4], 2, 60);
 	bed_expect(b, 1, 60);
 	bed_expect(b, 2, 60);
@@ -135,13 +135,13 @@ rewind_after_recycling(const struct bed_conf *conf)
 	uint16_t avail, used;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, n, n), n);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, n, n), n);
 	for (unsigned int i = 0; i < n; i++) {
 		bed_deliver(b, &bufs[i ^ 1], i, 60);
 		bed_expect(b, i, 60);
 	}
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, n, n), n);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, n, n), n);
 	bed_deliver(b, &bufs[0], 1, 60);
 	bed_expect(b, 1, 60);
 	bed_reclaim(b, bufs + 1, n - 1);
@@ -165,7 +165,7 @@ no_rewind_past_copy(const struct bed_conf *conf)
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
 	do
-		assert_int_equal(iovt_harvest(b->q, &bufs[n], 1, 1), 1);
+		assert_int_equal(fake_nic_harvest(b->q, &bufs[n], 1, 1), 1);
 	while (bufs[n++].id != 0);
 	assert_int_equal(bed_copy_burst(b, 1, 60), 0);
 	bed_expect(b, 1, 60);
@@ -188,7 +188,7 @@ late(const struct bed_conf *conf)
 	struct iovt_rxq *old = b->q;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_SCATTERED);
-	assert_int_equal(iovt_harvest(b->q, bufs, conf->size, 1), conf->size);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, conf->size, 1), conf->size);
 	bed_reclaim(b, bufs, half); /* older than the late ones, so they cannot be rewound */
 	assert_int_equal(bed_close(b, &avail, &used), conf->size - half);
 	assert_int_equal(old->stats.late, conf->size - half);
@@ -200,7 +200,7 @@ late(const struct bed_conf *conf)
 	for (unsigned int i = half; i < conf->size; i++) {
 		assert_int_equal(b->released, 0);
 		assert_false(iovt_rx_begin(old));
-		assert_int_equal(iovt_harvest(old, bufs, 1, 1), 0);
+		assert_int_equal(fake_nic_harvest(old, bufs, 1, 1), 0);
 		/* Still mapped, whatever became of the guest. */
 		assert_int_equal(old->mem->refs, 2);
 		iovt_rxq_reclaim(old, &bufs[i].id, 1);
@@ -225,7 +225,7 @@ back_before_give_back(const struct bed_conf *conf)
 	uint16_t avail, used;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 4, 4), 4);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 4, 4), 4);
 	iovt_rxq_close(b->q);
 	bed_reclaim(b, bufs, 4);
 	iovt_rxq_reclaim(b->q, NULL, 0);
@@ -244,7 +244,7 @@ empty_reclaim_after_put(const struct bed_conf *conf)
 	uint16_t avail, used;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 2, 2), 2);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 2), 2);
 	assert_int_equal(bed_close(b, &avail, &used), 2);
 	iovt_rxq_reclaim(old, NULL, 0);
 	assert_int_equal(b->released, 0);
@@ -265,7 +265,7 @@ memory_outlives_owner(const struct bed_conf *conf)
 	uint16_t avail, used;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
-	assert_int_equal(iovt_harvest(b->q, bufs, 1, 1), 1);
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), 1);
 	assert_int_equal(bed_close(b, &avail, &used), 1);
 	iovt_guest_mem_ref(m->snapshot);
 	iovt_guest_mem_unref(m->snapshot);

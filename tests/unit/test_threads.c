@@ -115,7 +115,7 @@ nic_main(void *arg)
 
 		pthread_rwlock_rdlock(&w->current);
 		if (length(&w->to_switch) + length(&w->to_free) < BACKLOG / 2)
-			n = iovt_harvest(w->b->q, bufs, 8, 1);
+			n = fake_nic_harvest(w->b->q, bufs, 8, 1);
 		for (unsigned int i = 0; i < n; i++) {
 			struct item item = {w->b->q, bufs[i], 1 + len++ % NIC_MAX};
 

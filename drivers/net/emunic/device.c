@@ -19,6 +19,8 @@
 void
 emu_lock(struct emu *emu)
 {
+	if (pthread_mutex_trylock(&emu->mutex) == 0)
+		return;
 	__atomic_fetch_add(&emu->waiters, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&emu->mutex);
 	__atomic_fetch_sub(&emu->waiters, 1, __ATOMIC_RELAXED);
@@ -53,6 +55,8 @@ batch(struct emu *emu, unsigned int rx_budget, unsigned int tx_budget)
 	/* The table may have changed since the last batch: nothing is remembered across batches. */
 	memset(&emu->hint, 0, sizeof(emu->hint));
 	emu->now = rte_rdtsc();
+	for (i = 0; i < emu->nb_txq; i++)
+		emu_tx_fetch(emu, emu->txq[i]);
 	if (emu_link_up(emu))
 		moved += emu_source_run(emu, rx_budget);
 	for (i = 0; i < emu->nb_txq && tx_budget > 0; i++) {

@@ -2,71 +2,50 @@
 /* Device side of the Rx rings. Runs under the device's lock. */
 #include <string.h>
 
-#include "emunic.h"
+#include "device_rx.h"
 
-/* Does the queue have a posted descriptor? Reads the doorbell only when the known ones are used. */
-bool
-emu_rx_ready(struct emu_rxq *q)
+/** What the descriptor of a frame says when it is written back, but for the frame's length. */
+union emu_rx_desc
+emu_rx_describe(const struct emu *emu, const struct emu_parsed *p, const struct emu_target *t)
 {
-	if (unlikely(q == NULL || !q->running))
-		return false;
-	if (q->head == q->limit)
-		q->limit = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
-	return q->head != q->limit;
+	union emu_rx_desc d = {
+		.wb.rss = t->rss,
+		.wb.vlan_tci = p->vlan_tci,
+		.wb.ptype = p->ptype,
+		.wb.status = EMU_DD,
+	};
+
+	if (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_CHECKSUM)
+		d.wb.status |= p->cksum;
+	if (t->hashed && (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH))
+		d.wb.status |= RTE_MBUF_F_RX_RSS_HASH;
+	if (p->tagged && (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP))
+		d.wb.status |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+	return d;
 }
 
-/* May a frame of this length go to its target now? Counts the drop if not. */
+/** Count a frame that does not enter. */
 enum emu_verdict
-emu_rx_admit(struct emu *emu, const struct emu_target *t, uint16_t len)
+emu_rx_refuse(struct emu *emu, uint16_t queue, enum emu_verdict why)
 {
-	struct emu_rxq *q;
-
-	if (unlikely(t->queue == EMU_NO_QUEUE)) {
+	switch (why) {
+	case EMU_NOT_MINE:
 		emu->counters[EMU_NO_MATCH]++;
-		return EMU_DROPPED;
-	}
-	if (unlikely(len > emu->rx_limit)) {
+		break;
+	case EMU_OVERSIZED:
 		emu->counters[EMU_TOO_LONG]++;
-		return EMU_DROPPED;
-	}
-	q = emu->rxq[t->queue];
-	if (!emu_rx_ready(q)) {
+		break;
+	case EMU_BLOCKED:
 		if (emu->conf.pause)
 			return EMU_BLOCKED;
 		emu->counters[EMU_NO_DESC]++;
-		if (q != NULL)
-			q->drops++;
-		return EMU_DROPPED;
+		if (emu->rxq[queue] != NULL)
+			emu->rxq[queue]->drops++;
+		break;
+	default:
+		break;
 	}
-	if (unlikely(len > q->ring[q->index].read.len)) {
-		emu->counters[EMU_TOO_LONG]++;
-		return EMU_DROPPED;
-	}
-	return EMU_DELIVERED;
-}
-
-/* Write the descriptor back; the frame is in memory. */
-void
-emu_rx_complete(struct emu *emu, struct emu_rxq *q, uint16_t len, const struct emu_parsed *p,
-	const struct emu_target *t)
-{
-	union emu_rx_desc *d = &q->ring[q->index];
-	uint32_t status = EMU_DD;
-
-	if (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_CHECKSUM)
-		status |= p->cksum;
-	if (t->hashed && (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH))
-		status |= RTE_MBUF_F_RX_RSS_HASH;
-	if (p->tagged && (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP))
-		status |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
-	d->wb.rss = t->rss;
-	d->wb.vlan_tci = p->vlan_tci;
-	d->wb.ptype = p->ptype;
-	d->wb.len = len;
-	__atomic_store_n(&d->wb.status, status, __ATOMIC_RELEASE);
-	__atomic_store_n(&q->head, q->head + 1, __ATOMIC_RELAXED);
-	q->index = q->index + 1 < q->nb_desc ? q->index + 1 : 0;
-	emu->counters[EMU_RX_FRAMES]++;
+	return EMU_DROPPED;
 }
 
 /* Take the first VLAN tag out of a frame: a copy in the device's own buffer, and its headers. */
@@ -89,26 +68,22 @@ emu_rx_deliver(struct emu *emu, const uint8_t *data, uint16_t len, const struct 
 {
 	struct emu_parsed p = *parsed;
 	enum emu_verdict verdict;
+	union emu_rx_desc desc;
 	struct emu_target t;
-	struct emu_rxq *q;
-	uint64_t iova;
 	uint8_t *va;
 
 	emu_steer_frame(&emu->steer, data, &p, &t);
-	verdict = emu_rx_admit(emu, &t, len);
+	verdict = emu_rx_admit(emu, t.queue, len);
 	if (verdict != EMU_DELIVERED)
-		return verdict;
+		return emu_rx_refuse(emu, t.queue, verdict);
 	if (p.tagged && (emu->rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP)) {
 		data = strip_tag(emu, data, len, &p);
 		len -= RTE_VLAN_HLEN;
 	}
-	q = emu->rxq[t.queue];
-	iova = q->ring[q->index].read.iova;
-	va = iommu_access(&emu->mmu, &emu->hint, iova, len);
+	desc = emu_rx_describe(emu, &p, &t);
+	va = emu_rx_buffer(emu, emu->rxq[t.queue], len);
 	if (likely(va != NULL))
 		memcpy(va, data, len);
-	else
-		emu_fault(emu, "write", iova, len);
-	emu_rx_complete(emu, q, len, &p, &t);
+	emu_rx_complete(emu, emu->rxq[t.queue], &desc, len);
 	return EMU_DELIVERED;
 }

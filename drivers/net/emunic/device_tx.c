@@ -2,6 +2,8 @@
 /* Device side of the Tx rings. Runs under the device's lock. */
 #include <string.h>
 
+#include <rte_prefetch.h>
+
 #include "emunic.h"
 
 /* Descriptors of one frame, from the head of the ring. */
@@ -46,18 +48,18 @@ gather_segments(struct emu *emu, const struct emu_txq *q, const struct gather *g
 static void
 gather_frame(struct emu *emu, const struct emu_txq *q, struct gather *g)
 {
-	const struct emu_tx_desc *d;
+	const struct emu_tx_desc *d = &q->ring[q->index];
 	uint16_t index = q->index;
 
-	g->descs = 0;
-	g->len = 0;
+	g->descs = 1;
+	g->len = d->len;
 	g->data = NULL;
-	do {
+	while (unlikely(!d->last)) {
+		index = advance(q, index);
 		d = &q->ring[index];
 		g->descs++;
 		g->len += d->len;
-		index = advance(q, index);
-	} while (!(d->status & EMU_EOP));
+	}
 	if (g->len < RTE_ETHER_HDR_LEN || g->len > EMU_MAX_FRAME)
 		return;
 	if (g->descs > 1) {
@@ -69,15 +71,25 @@ gather_frame(struct emu *emu, const struct emu_txq *q, struct gather *g)
 		emu_fault(emu, "read", d->iova, g->len);
 }
 
-static void
-complete(struct emu_txq *q, unsigned int descs)
+/**
+ * A NIC reads descriptors and frames ahead of what it sends, many at a time: bring the next ones into the
+ * cache. A hint: whatever is wrong with them shows when they are sent.
+ */
+void
+emu_tx_fetch(struct emu *emu, struct emu_txq *q)
 {
-	for (; descs > 0; descs--) {
-		struct emu_tx_desc *d = &q->ring[q->index];
+	uint16_t index;
+	uint32_t n;
 
-		__atomic_store_n(&d->status, d->status | EMU_DD, __ATOMIC_RELEASE);
-		q->index = advance(q, q->index);
-		q->head++;
+	if (q == NULL || !q->running)
+		return;
+	q->limit = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
+	index = q->index;
+	for (n = RTE_MIN(q->limit - q->head, (uint32_t)EMU_BATCH); n > 0; n--) {
+		const struct emu_tx_desc *d = &q->ring[index];
+
+		rte_prefetch0(iommu_access(&emu->mmu, &emu->hint, d->iova, d->len));
+		index = advance(q, index);
 	}
 }
 
@@ -101,17 +113,17 @@ transmit(struct emu *emu, const uint8_t *data, uint16_t len)
 	return EMU_DELIVERED;
 }
 
-/* Move at most `budget` frames out of a queue; returns how many. */
+/* Move at most `budget` frames out of a queue, that emu_tx_fetch() was called for; returns how many. */
 unsigned int
 emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 {
 	unsigned int moved = 0;
-	uint32_t limit;
+	uint32_t head;
 
 	if (q == NULL || !q->running)
 		return 0;
-	limit = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
-	while (moved < budget && q->head != limit) {
+	head = q->head;
+	while (moved < budget && head != q->limit) {
 		struct gather g;
 
 		gather_frame(emu, q, &g);
@@ -121,8 +133,12 @@ emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 		} else {
 			emu->counters[EMU_TX_DROPS]++;
 		}
-		complete(q, g.descs);
+		for (unsigned int i = 0; i < g.descs; i++)
+			q->index = advance(q, q->index);
+		head += g.descs;
 		moved++;
 	}
+	if (moved > 0)
+		__atomic_store_n(&q->head, head, __ATOMIC_RELEASE);
 	return moved;
 }

@@ -11,7 +11,8 @@
  *   control  everything else; takes the device's lock to change what the device reads
  *
  * Driver and device meet in the descriptor rings only: the driver publishes descriptors with the
- * doorbell, the device gives them back by setting EMU_DD in their status word.
+ * doorbell. The device gives an Rx descriptor back by setting EMU_DD in its status word, and Tx descriptors by
+ * writing how many it has read (head write-back, as i40e and ice offer it).
  */
 
 #include <limits.h>
@@ -56,9 +57,8 @@ extern int emu_logtype;
 #define EMU_LOG(level, fmt, ...)                                                                   \
 	rte_log(RTE_LOG_##level, emu_logtype, "net_emunic: " fmt "\n", ##__VA_ARGS__)
 
-/* Status word of a descriptor. An Rx status carries the mbuf flags in its lower half. */
+/* Status word of an Rx descriptor, with the mbuf flags in its lower half. */
 #define EMU_DD       (UINT32_C(1) << 31)
-#define EMU_EOP      (UINT32_C(1) << 30) /* Tx: last descriptor of a frame */
 #define EMU_OL_FLAGS UINT32_C(0xffff)
 
 /** The driver writes the read format, the device overwrites it with the write-back format. */
@@ -83,8 +83,8 @@ static_assert(sizeof(union emu_rx_desc) == 16, "an Rx descriptor has 16 bytes");
 struct emu_tx_desc {
 	uint64_t iova;
 	uint16_t len;
-	uint16_t reserved;
-	uint32_t status;
+	uint16_t last; /* of a frame */
+	uint32_t reserved;
 };
 static_assert(sizeof(struct emu_tx_desc) == 16, "a Tx descriptor has 16 bytes");
 
@@ -163,8 +163,9 @@ struct emu_txq {
 
 	uint32_t doorbell __rte_cache_aligned;
 
-	/* device */
-	uint32_t head __rte_cache_aligned;
+	/* device; the driver reads head */
+	uint32_t head __rte_cache_aligned; /* descriptors ever read */
+	uint32_t limit;                    /* doorbell as last read */
 	uint16_t index;
 	bool running;
 };
@@ -268,7 +269,13 @@ struct emu {
 };
 
 /** Result of offering one frame to the Rx side. */
-enum emu_verdict { EMU_DELIVERED, EMU_DROPPED, EMU_BLOCKED };
+enum emu_verdict {
+	EMU_DELIVERED,
+	EMU_DROPPED,   /* and counted */
+	EMU_BLOCKED,   /* no descriptor */
+	EMU_NOT_MINE,  /* not for this port */
+	EMU_OVERSIZED, /* for the port, or for the buffer */
+};
 
 static inline bool
 emu_link_up(const struct emu *emu)
@@ -295,14 +302,14 @@ int emu_step(struct emu *emu, unsigned int budget);
 void emu_fault(struct emu *emu, const char *what, uint64_t iova, uint32_t len);
 
 /* device_rx.c */
-bool emu_rx_ready(struct emu_rxq *q);
-void emu_rx_complete(struct emu *emu, struct emu_rxq *q, uint16_t len, const struct emu_parsed *p,
+union emu_rx_desc emu_rx_describe(const struct emu *emu, const struct emu_parsed *p,
 	const struct emu_target *t);
-enum emu_verdict emu_rx_admit(struct emu *emu, const struct emu_target *t, uint16_t len);
+enum emu_verdict emu_rx_refuse(struct emu *emu, uint16_t queue, enum emu_verdict why);
 enum emu_verdict emu_rx_deliver(struct emu *emu, const uint8_t *data, uint16_t len,
 	const struct emu_parsed *parsed);
 
 /* device_tx.c */
+void emu_tx_fetch(struct emu *emu, struct emu_txq *q);
 unsigned int emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget);
 
 /* frame.c */

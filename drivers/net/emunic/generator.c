@@ -7,9 +7,10 @@
 
 #include <rte_cycles.h>
 #include <rte_ip.h>
+#include <rte_prefetch.h>
 #include <rte_udp.h>
 
-#include "emunic.h"
+#include "device_rx.h"
 #include "tag.h"
 
 #define UDP_OFF (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr))
@@ -21,10 +22,10 @@ struct emu_pattern emu_pattern;
 /* All that is constant in the frames of a flow, and where they go. */
 struct flow {
 	uint8_t head[TAG_OFF];
-	uint16_t reserved;
+	uint16_t queue;
 	uint32_t sum;   /* of pseudo header and UDP header, not folded */
-	uint32_t epoch; /* of the steering that gave the target */
-	struct emu_target target;
+	uint32_t epoch; /* of the steering that gave queue and desc */
+	union emu_rx_desc desc;
 };
 
 struct emu_generator {
@@ -154,56 +155,83 @@ static inline void
 build_frame(const struct emu_generator *g, const struct flow *flow, uint16_t id, uint64_t now,
 	uint8_t *va)
 {
-	const uint32_t bulk = g->conf.frame - EMU_MIN_FRAME;
-	const uint32_t start = emu_pattern_start(id, g->seqs[id]);
-	struct emu_tag tag = {
-		.magic = EMU_MAGIC,
-		.origin = g->origin,
-		.tsc_high = now >> 32,
-		.flow = id,
-		.seq = g->seqs[id],
-		.tsc_low = now,
-	};
+	const uint32_t bulk = g->conf.frame - EMU_MIN_FRAME, seq = g->seqs[id];
+	const struct emu_tag tag = emu_tag_make(g->origin, id, seq, now, sizeof(tag) + bulk);
+	uint32_t sum = flow->sum + emu_tag_sum(&tag);
 	uint16_t cksum;
 
-	tag.digest = emu_tag_digest(&tag, sizeof(tag) + bulk);
-	cksum = ~emu_fold(flow->sum + emu_tag_sum(&tag) + emu_pattern_sum(start, bulk));
+	if (bulk > 0) {
+		const uint32_t start = emu_pattern_start(id, seq);
+
+		sum += emu_pattern_sum(start, bulk);
+		memcpy(va + EMU_MIN_FRAME, &emu_pattern.bytes[start], bulk);
+	}
+	cksum = ~emu_fold(sum);
 	if (cksum == 0)
 		cksum = 0xffff;
 	memcpy(va, flow->head, sizeof(flow->head));
 	memcpy(va + UDP_OFF + offsetof(struct rte_udp_hdr, dgram_cksum), &cksum, sizeof(cksum));
 	memcpy(va + TAG_OFF, &tag, sizeof(tag));
-	if (bulk > 0)
-		memcpy(va + EMU_MIN_FRAME, &emu_pattern.bytes[start], bulk);
 }
 
-static inline void
+/* Find the flow's queue, and what is written into its descriptors. */
+static void
 aim(const struct emu *emu, struct flow *flow)
 {
-	emu_steer_frame(&emu->steer, flow->head, &parsed, &flow->target);
+	struct emu_target t;
+
+	emu_steer_frame(&emu->steer, flow->head, &parsed, &t);
+	flow->queue = t.queue;
+	flow->desc = emu_rx_describe(emu, &parsed, &t);
 	flow->epoch = emu->steer.epoch;
 }
 
-static enum emu_verdict
+static inline enum emu_verdict
 deliver(struct emu *emu, const struct emu_generator *g, const struct flow *flow)
 {
 	const uint16_t len = g->conf.frame;
-	enum emu_verdict verdict = emu_rx_admit(emu, &flow->target, len);
-	struct emu_rxq *q;
-	uint64_t iova;
+	enum emu_verdict verdict = emu_rx_admit(emu, flow->queue, len);
 	uint8_t *va;
 
-	if (verdict != EMU_DELIVERED)
-		return verdict;
-	q = emu->rxq[flow->target.queue];
-	iova = q->ring[q->index].read.iova;
-	va = iommu_access(&emu->mmu, &emu->hint, iova, len);
+	if (unlikely(verdict != EMU_DELIVERED))
+		return emu_rx_refuse(emu, flow->queue, verdict);
+	va = emu_rx_buffer(emu, emu->rxq[flow->queue], len);
 	if (likely(va != NULL))
 		build_frame(g, flow, g->next, emu->now, va);
-	else
-		emu_fault(emu, "write", iova, len);
-	emu_rx_complete(emu, q, len, &parsed, &flow->target);
+	emu_rx_complete(emu, emu->rxq[flow->queue], &flow->desc, len);
 	return EMU_DELIVERED;
+}
+
+/* A NIC fetches descriptors many at a time, before it has frames for them. A hint. */
+static void
+fetch_descriptors(struct emu *emu, uint16_t queue, unsigned int n)
+{
+	struct emu_rxq *q = queue != EMU_NO_QUEUE ? emu->rxq[queue] : NULL;
+	uint16_t index;
+
+	if (!emu_rx_ready(q))
+		return;
+	index = q->index;
+	for (n = RTE_MIN(n, q->limit - q->head); n > 0; n--) {
+		const union emu_rx_desc *d = &q->ring[index];
+
+		rte_prefetch0_write(iommu_access(&emu->mmu, &emu->hint, d->read.iova, d->read.len));
+		index = index + 1 < q->nb_desc ? index + 1 : 0;
+	}
+}
+
+/* The next ones will be written, too. */
+static void
+prepare_descriptors(const struct emu *emu, uint16_t queue)
+{
+	const struct emu_rxq *q = queue != EMU_NO_QUEUE ? emu->rxq[queue] : NULL;
+	unsigned int n;
+
+	if (q == NULL)
+		return;
+	n = RTE_MIN(q->limit - q->head, (uint32_t)EMU_BATCH);
+	for (unsigned int i = 0; i < n; i += RTE_CACHE_LINE_SIZE / sizeof(q->ring[0]))
+		rte_prefetch0_write(&q->ring[(q->index + i) % q->nb_desc]);
 }
 
 /** Generate at most `budget` frames. */
@@ -220,6 +248,9 @@ emu_gen_run(struct emu *emu, unsigned int budget)
 
 		if (unlikely(flow->epoch != emu->steer.epoch))
 			aim(emu, flow);
+		if (n % EMU_BATCH == 0)
+			fetch_descriptors(emu, flow->queue,
+				RTE_MIN(budget - n, (unsigned int)EMU_BATCH));
 		if (deliver(emu, g, flow) == EMU_BLOCKED)
 			break;
 		g->seqs[g->next]++;
@@ -227,5 +258,7 @@ emu_gen_run(struct emu *emu, unsigned int budget)
 			g->next = 0;
 	}
 	g->made += n;
+	if (n > 0)
+		prepare_descriptors(emu, g->flows[g->next].queue);
 	return n;
 }

@@ -224,6 +224,7 @@ vlan_offload_set(struct rte_eth_dev *dev, int mask)
 		return 0;
 	emu_lock(emu);
 	emu->rx_offloads = dev->data->dev_conf.rxmode.offloads;
+	emu->steer.epoch++; /* the generator knows what its descriptors say */
 	emu_unlock(emu);
 	return 0;
 }

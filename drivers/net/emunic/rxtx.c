@@ -108,6 +108,13 @@ emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	return i;
 }
 
+/* Descriptors that the device has read and the driver has not taken back. */
+static inline uint32_t
+tx_done(const struct emu_txq *q)
+{
+	return __atomic_load_n(&q->head, __ATOMIC_ACQUIRE) - (q->tail - q->used);
+}
+
 /* Free packets that the device has sent, at most `most`; returns how many. */
 unsigned int
 emu_tx_clean(struct emu_txq *q, unsigned int most)
@@ -115,11 +122,7 @@ emu_tx_clean(struct emu_txq *q, unsigned int most)
 	struct rte_mbuf *bulk[CLEAN_BULK];
 	unsigned int n = 0, freed = 0;
 
-	while (q->used > 0 && freed < most) {
-		const struct emu_tx_desc *d = &q->ring[q->clean];
-
-		if (!(__atomic_load_n(&d->status, __ATOMIC_ACQUIRE) & EMU_DD))
-			break;
+	for (uint32_t done = tx_done(q); done > 0 && freed < most; done--) {
 		if (q->sw[q->clean] != NULL) {
 			bulk[n++] = q->sw[q->clean];
 			freed++;
@@ -146,7 +149,7 @@ post_packet(struct emu_txq *q, struct rte_mbuf *pkt)
 
 		d->iova = rte_pktmbuf_iova(m);
 		d->len = m->data_len;
-		d->status = m->next == NULL ? EMU_EOP : 0;
+		d->last = m->next == NULL;
 		q->sw[q->post] = m->next == NULL ? pkt : NULL;
 		q->post = advance(q->post, q->nb_desc);
 	}
@@ -220,13 +223,9 @@ int
 emu_tx_desc_status(void *queue, uint16_t offset)
 {
 	struct emu_txq *q = queue;
-	uint32_t status;
 
 	if (offset >= q->nb_desc)
 		return -EINVAL;
-	if (offset < q->nb_desc - q->used)
-		return RTE_ETH_TX_DESC_DONE;
-	status = __atomic_load_n(&q->ring[(q->post + offset) % q->nb_desc].status,
-		__ATOMIC_RELAXED);
-	return status & EMU_DD ? RTE_ETH_TX_DESC_DONE : RTE_ETH_TX_DESC_FULL;
+	return offset < q->nb_desc - q->used + tx_done(q) ? RTE_ETH_TX_DESC_DONE
+							  : RTE_ETH_TX_DESC_FULL;
 }

@@ -20,16 +20,51 @@
 #define EMU_UDP_PORT 7001
 #define EMU_TSC_MASK ((UINT64_C(1) << 40) - 1)
 
+/* Fields from the lowest bit on. */
 struct emu_tag {
-	uint16_t magic;
-	uint8_t origin;   /* which generator of this process */
-	uint8_t tsc_high; /* bits 32 to 39 of the stamp */
-	uint16_t flow;
-	uint32_t seq; /* of the flow; seq * flows + flow is the port's */
-	uint32_t tsc_low;
-	uint32_t digest;
+	uint64_t
+		lo; /* magic 16, generator of this process 8, stamp bits 32 to 39, flow 16, seq 0 to 15 */
+	uint64_t hi;  /* seq 16 to 31, stamp 0 to 31, digest 0 to 15 */
+	uint16_t end; /* digest 16 to 31 */
 } __rte_packed;
 static_assert(sizeof(struct emu_tag) == 18, "the payload of the shortest frame");
+
+static inline uint16_t
+emu_tag_magic(const struct emu_tag *t)
+{
+	return t->lo;
+}
+
+static inline uint8_t
+emu_tag_origin(const struct emu_tag *t)
+{
+	return t->lo >> 16;
+}
+
+static inline uint16_t
+emu_tag_flow(const struct emu_tag *t)
+{
+	return t->lo >> 32;
+}
+
+/* Of the flow; seq * flows + flow is the port's. */
+static inline uint32_t
+emu_tag_seq(const struct emu_tag *t)
+{
+	return t->lo >> 48 | (uint32_t)t->hi << 16;
+}
+
+static inline uint64_t
+emu_tag_stamp(const struct emu_tag *t)
+{
+	return (t->lo >> 24 & 0xff) << 32 | (uint32_t)(t->hi >> 16);
+}
+
+static inline uint32_t
+emu_tag_digest(const struct emu_tag *t)
+{
+	return t->hi >> 48 | (uint32_t)t->end << 16;
+}
 
 #define EMU_PATTERN_STARTS 2048 /* different even offsets */
 #define EMU_PATTERN_SIZE   (2 * EMU_PATTERN_STARTS + EMU_MAX_FRAME)
@@ -57,20 +92,33 @@ emu_pattern_sum(uint32_t start, uint32_t len)
 	return len & 1 ? sum + emu_pattern.bytes[start + len - 1] : sum;
 }
 
-/** Digest of a tag (without the digest itself) and of the length of the payload. */
+/** What the digest should be: of all before it, and of the length of the payload. */
 static inline uint32_t
-emu_tag_digest(const struct emu_tag *tag, uint32_t payload)
+emu_tag_digest_of(const struct emu_tag *t, uint32_t payload)
 {
-	const uint8_t *bytes = (const uint8_t *)tag;
+	const uint64_t a = t->lo, b = a >> 48 | t->hi << 16;
 	unsigned __int128 product;
-	uint64_t a, b, mix;
+	uint64_t mix;
 
-	memcpy(&a, bytes, sizeof(a));
-	memcpy(&b, bytes + offsetof(struct emu_tag, digest) - sizeof(b), sizeof(b));
 	product = (unsigned __int128)(a ^ UINT64_C(0xa0761d6478bd642f)) *
 		(b ^ UINT64_C(0xe7037ed1a0b428db) ^ (uint64_t)payload << 48);
 	mix = (uint64_t)product ^ (uint64_t)(product >> 64);
 	return mix ^ mix >> 32;
+}
+
+static inline struct emu_tag
+emu_tag_make(uint8_t origin, uint16_t flow, uint32_t seq, uint64_t stamp, uint32_t payload)
+{
+	struct emu_tag t = {
+		.lo = EMU_MAGIC | (uint64_t)origin << 16 | (stamp >> 32 & 0xff) << 24 |
+			(uint64_t)flow << 32 | (uint64_t)seq << 48,
+		.hi = seq >> 16 | (stamp & UINT32_MAX) << 16,
+	};
+	uint32_t digest = emu_tag_digest_of(&t, payload);
+
+	t.hi |= (uint64_t)digest << 48;
+	t.end = digest >> 16;
+	return t;
 }
 
 static inline uint16_t
@@ -82,16 +130,12 @@ emu_fold(uint32_t sum)
 
 /** One's complement sum of the tag, not folded. */
 static inline uint32_t
-emu_tag_sum(const struct emu_tag *tag)
+emu_tag_sum(const struct emu_tag *t)
 {
-	uint16_t words[sizeof(*tag) / 2];
-	uint32_t sum = 0;
-	unsigned int i;
+	uint64_t sum = (t->lo & UINT32_MAX) + (t->lo >> 32) + (t->hi & UINT32_MAX) + (t->hi >> 32) +
+		t->end;
 
-	memcpy(words, tag, sizeof(words));
-	for (i = 0; i < RTE_DIM(words); i++)
-		sum += words[i];
-	return sum;
+	return (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
 }
 
 #endif /* EMUNIC_TAG_H */

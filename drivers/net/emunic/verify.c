@@ -94,8 +94,7 @@ bucket_value(unsigned int bucket)
 static void
 record_latency(struct emu_verify *v, const struct emu_tag *tag, uint64_t now)
 {
-	uint64_t stamp = (uint64_t)tag->tsc_high << 32 | tag->tsc_low;
-	uint64_t cycles = (now - stamp) & EMU_TSC_MASK;
+	uint64_t cycles = (now - emu_tag_stamp(tag)) & EMU_TSC_MASK;
 
 	/* The upper half of the range is a clock that is a little behind another CPU's. */
 	if (cycles > EMU_TSC_MASK / 2)
@@ -142,27 +141,49 @@ benchmark_address(const struct rte_ipv4_hdr *ip)
 	return (ip->src_addr & mask) == net || (ip->dst_addr & mask) == net;
 }
 
+/* The headers that the generator makes, whatever their addresses and ports. */
+static inline bool
+as_generated(const uint8_t *data, uint16_t len)
+{
+	const struct rte_ether_hdr *eth = (const void *)data;
+	const struct rte_ipv4_hdr *ip = (const void *)(eth + 1);
+
+	return len >= EMU_MIN_FRAME && eth->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) &&
+		ip->version_ihl == RTE_IPV4_VHL_DEF && ip->next_proto_id == IPPROTO_UDP &&
+		(ip->fragment_offset & ~rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG)) == 0;
+}
+
+/* Other headers may have been put in front. */
+static bool
+find_udp(const uint8_t *data, uint16_t len, uint16_t *l3, uint16_t *l4)
+{
+	struct emu_parsed p;
+
+	emu_frame_parse(data, len, &p);
+	*l3 = p.l3_off;
+	*l4 = p.l4_off;
+	return (p.ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP &&
+		(p.ptype & RTE_PTYPE_L3_MASK) == RTE_PTYPE_L3_IPV4 &&
+		len >= p.l4_off + sizeof(struct rte_udp_hdr) + sizeof(struct emu_tag);
+}
+
 /* Find the parts; false if this is no generator frame. Tags that a switch pushed are skipped. */
 static bool
 look(const uint8_t *data, uint16_t len, struct view *f)
 {
 	const rte_be16_t port = rte_cpu_to_be_16(EMU_UDP_PORT);
-	struct emu_parsed p;
-	uint16_t udp_len;
+	uint16_t l3 = RTE_ETHER_HDR_LEN, l4 = l3 + sizeof(*f->ip), udp_len;
 
-	emu_frame_parse(data, len, &p);
-	if ((p.ptype & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_UDP ||
-		(p.ptype & RTE_PTYPE_L3_MASK) != RTE_PTYPE_L3_IPV4 ||
-		len < p.l4_off + sizeof(*f->udp) + sizeof(f->tag))
+	if (unlikely(!as_generated(data, len)) && !find_udp(data, len, &l3, &l4))
 		return false;
-	f->ip = (const void *)(data + p.l3_off);
-	f->udp = (const void *)(data + p.l4_off);
+	f->ip = (const void *)(data + l3);
+	f->udp = (const void *)(data + l4);
 	memcpy(&f->tag, f->udp + 1, sizeof(f->tag));
-	if (f->tag.magic != EMU_MAGIC)
+	if (emu_tag_magic(&f->tag) != EMU_MAGIC)
 		return false;
 	if (f->udp->dst_port != port && f->udp->src_port != port && !benchmark_address(f->ip))
 		return false;
-	udp_len = len - p.l4_off;
+	udp_len = len - l4;
 	f->bulk = (const uint8_t *)(f->udp + 1) + sizeof(f->tag);
 	f->bulk_len = udp_len - sizeof(*f->udp) - sizeof(f->tag);
 	return true;
@@ -172,12 +193,12 @@ look(const uint8_t *data, uint16_t len, struct view *f)
 static bool
 intact(const struct view *f)
 {
-	const uint32_t start = emu_pattern_start(f->tag.flow, f->tag.seq);
+	const uint32_t start = emu_pattern_start(emu_tag_flow(&f->tag), emu_tag_seq(&f->tag));
 	const uint32_t payload = sizeof(f->tag) + f->bulk_len;
 	uint32_t sum;
 
 	if (f->udp->dgram_len != rte_cpu_to_be_16(sizeof(*f->udp) + payload) ||
-		f->tag.digest != emu_tag_digest(&f->tag, payload) ||
+		emu_tag_digest(&f->tag) != emu_tag_digest_of(&f->tag, payload) ||
 		memcmp(f->bulk, &emu_pattern.bytes[start], f->bulk_len) != 0 ||
 		rte_raw_cksum(f->ip, sizeof(*f->ip)) != 0xffff)
 		return false;
@@ -207,7 +228,8 @@ note_behind(struct emu *emu, struct flow_state *s, uint32_t behind)
 static void
 check_sequence(struct emu *emu, const struct emu_tag *tag)
 {
-	struct flow_state **states = &emu->verify->origins[tag->origin], *s;
+	struct flow_state **states = &emu->verify->origins[emu_tag_origin(tag)], *s;
+	const uint32_t seq = emu_tag_seq(tag);
 	uint32_t gap;
 
 	if (unlikely(*states == NULL)) {
@@ -215,19 +237,19 @@ check_sequence(struct emu *emu, const struct emu_tag *tag)
 		if (*states == NULL)
 			return;
 	}
-	s = &(*states)[tag->flow];
+	s = &(*states)[emu_tag_flow(tag)];
 	if (unlikely(s->seen == 0)) {
-		s->first = tag->seq;
-		s->next = tag->seq;
+		s->first = seq;
+		s->next = seq;
 	}
-	gap = tag->seq - s->next;
+	gap = seq - s->next;
 	if (unlikely(gap > INT32_MAX)) {
-		note_behind(emu, s, s->next - 1 - tag->seq);
+		note_behind(emu, s, s->next - 1 - seq);
 		return;
 	}
 	emu->counters[EMU_TX_LOST] += gap;
 	s->seen = gap + 1 < WINDOW ? s->seen << (gap + 1) | 1 : 1;
-	s->next = tag->seq + 1;
+	s->next = seq + 1;
 }
 
 /** Look at a frame that leaves the port. */

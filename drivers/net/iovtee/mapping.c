@@ -111,10 +111,10 @@ claimed_queue(const struct vhost_txq *q)
 static void
 forget_tee(struct vhost_txq *q)
 {
-	iovt_lock_take(&q->gate);
+	vhost_close_senders(q->port);
 	q->tee = NULL;
 	q->tee_mp = NULL;
-	iovt_lock_release(&q->gate);
+	vhost_open_senders(q->port);
 }
 
 void
@@ -222,9 +222,9 @@ feed_by_host(struct uplink_rxq *uq)
 {
 	if (uq == NULL || uq->tee == NULL)
 		return;
-	uplink_rxq_gate(uq);
+	gate_close(&uq->gate);
 	uq->tee->starve_nic = false;
-	uplink_rxq_ungate(uq);
+	gate_open(&uq->gate);
 }
 
 /* From here on the NIC writes into the guest's memory. */
@@ -235,7 +235,7 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 	bool any_unicast = !conf->has_mac;
 	int ret;
 
-	uplink_rxq_gate(uq);
+	gate_close(&uq->gate);
 	uq->tee->starve_nic = conf->starve_nic && !uq->needs_full_ring;
 	uq->tee->rxq = rxq;
 	uq->hdr_len = rxq->hdr_len;
@@ -248,7 +248,7 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 	uq->mapped = q;
 	uq->burst = uplink_rx_mapped_fn(conf->strict_headroom, any_unicast);
 	ret = uplink_rxq_flush(uq, ring_size(uq, rxq->lend_max));
-	uplink_rxq_ungate(uq);
+	gate_open(&uq->gate);
 	return ret;
 }
 
@@ -277,7 +277,7 @@ top_up(void *arg)
 	wanted = RTE_MIN(uq->desc, q->rxq->lend_max);
 	if (lent >= wanted)
 		goto out;
-	uplink_rxq_gate(uq);
+	gate_close(&uq->gate);
 	if (lent + iovt_rxq_available(q->rxq) >= wanted && is_idle(uq)) {
 		if (uplink_rxq_flush(uq, uq->desc) < 0)
 			IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
@@ -287,7 +287,7 @@ top_up(void *arg)
 	} else if (++q->map.top_ups < TOP_UP_MAX) {
 		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
 	}
-	uplink_rxq_ungate(uq);
+	gate_open(&uq->gate);
 out:
 	control_unlock();
 }
@@ -295,10 +295,10 @@ out:
 static void
 use_tee(struct vhost_txq *q, const struct uplink_rxq *uq)
 {
-	iovt_lock_take(&q->gate);
+	vhost_close_senders(q->port);
 	q->tee = uq->tee;
 	q->tee_mp = uq->tee_pool;
-	iovt_lock_release(&q->gate);
+	vhost_open_senders(q->port);
 }
 
 void
@@ -342,13 +342,13 @@ mapping_off(struct vhost_txq *q)
 	if (uq == NULL)
 		return;
 	q->map.uq = NULL;
-	uplink_rxq_gate(uq);
+	gate_close(&uq->gate);
 	uq->tee->rxq = NULL;
 	/* The tee pool stays, and with it the burst function: it hands out host buffers now. */
 	if (uq->uplink->started && uplink_rxq_flush(uq, uq->desc) < 0)
 		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
 			uq->uplink->data->name, uq->queue);
-	uplink_rxq_ungate(uq);
+	gate_open(&uq->gate);
 }
 
 /* ---- the uplink's life ---- */

@@ -7,6 +7,12 @@
 #include "log.h"
 #include "tee_pool.h"
 
+/*
+ * Slots of the ring of delivered mbufs: some bursts. More would only spread them over more cache lines;
+ * what finds no room goes to the stack.
+ */
+#define DELIVERED 512
+
 /* How one object of the application's pool looks, to be repeated in every object of ours. */
 struct pattern {
 	struct tee_pool *tee;
@@ -97,6 +103,11 @@ create_like(const char *name, unsigned int n, struct pattern *p, int socket)
 		return NULL;
 	}
 	p->tee = mp->pool_data;
+	p->tee->delivered = rte_ring_create(name, DELIVERED, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (p->tee->delivered == NULL) {
+		rte_mempool_free(mp);
+		return NULL;
+	}
 	p->tee->rec_offset = sizeof(struct rte_mbuf) + p->priv - sizeof(struct tee_rec);
 	p->tee->host_offset = sizeof(struct rte_mbuf) + p->priv;
 	p->tee->host_len = p->data_room;

@@ -25,53 +25,82 @@ stack_pop(struct tee_pool *tee, void **objs, unsigned int n)
 	return 0;
 }
 
-static void
-stack_push(struct tee_pool *tee, void *const *objs, unsigned int n)
+/* For a refill: the mbufs that were in use last are the ones in the cache. */
+static inline int
+pop(struct tee_pool *tee, void **objs, unsigned int n)
 {
-	tee_pool_put(tee, (struct rte_mbuf *const *)objs, n);
+	unsigned int k = rte_ring_sc_dequeue_burst(tee->delivered, objs, n, NULL);
+
+	if (likely(k == n))
+		return 0;
+	if (stack_pop(tee, objs + k, n - k) == 0)
+		return 0;
+	tee_pool_put(tee, objs, k);
+	return -ENOBUFS;
 }
 
-/* The NIC writes at buf_addr + headroom: that has to be where the packet starts for the guest. */
+/* The mbufs of one refill, to be bound to guest buffers. */
+struct refill {
+	const struct tee_pool *tee;
+	struct rte_mbuf *const *mbufs;
+	struct iovt_rxq *rxq;
+	uint32_t shift;
+};
+
+/*
+ * The NIC writes at buf_addr + headroom: that has to be where the packet starts for the guest. The flag
+ * RTE_MBUF_F_EXTERNAL is set when the packet is received, since drivers overwrite the flags.
+ */
 static inline void
-bind_mbuf(struct tee_pool *tee, struct rte_mbuf *m, const struct iovt_buf *buf)
+bind_mbuf(void *ctx, unsigned int k, const struct iovt_buf *buf)
+{
+	const struct refill *r = ctx;
+	struct rte_mbuf *m = r->mbufs[k];
+	struct tee_rec *rec = tee_rec(r->tee, m);
+
+	m->buf_addr = buf->va - r->shift;
+	rte_mbuf_iova_set(m, buf->iova - r->shift);
+	m->buf_len = RTE_MIN(buf->len + r->shift, (uint32_t)UINT16_MAX);
+	rec->rxq = r->rxq;
+	rec->id = buf->id;
+}
+
+static unsigned int
+bind_mbufs(struct tee_pool *tee, void **objs, unsigned int n, unsigned int min)
 {
 	struct iovt_rxq *rxq = tee->rxq;
-	struct tee_rec *rec = tee_rec(tee, m);
-	uint32_t shift = RTE_PKTMBUF_HEADROOM - rxq->hdr_len;
-	uint32_t len = buf->len + shift;
+	struct refill r = {
+		.tee = tee,
+		.mbufs = (struct rte_mbuf *const *)objs,
+		.rxq = rxq,
+		.shift = RTE_PKTMBUF_HEADROOM - rxq->hdr_len,
+	};
 
-	m->buf_addr = buf->va - shift;
-	rte_mbuf_iova_set(m, buf->iova - shift);
-	m->buf_len = RTE_MIN(len, (uint32_t)UINT16_MAX);
-	m->ol_flags = RTE_MBUF_F_EXTERNAL;
-	rec->rxq = rxq;
-	rec->id = buf->id;
+	return iovt_harvest(rxq, n, min, bind_mbuf, &r);
 }
 
 /* At most BATCH objects: guest buffers first, then host buffers if the queue's policy allows. */
 static int
 refill(struct tee_pool *tee, void **objs, unsigned int n)
 {
-	struct iovt_buf bufs[BATCH];
-	unsigned int min = tee->starve_nic ? n : 0;
 	unsigned int k = 0;
 
-	if (stack_pop(tee, objs, n) < 0)
+	if (unlikely(pop(tee, objs, n) < 0))
 		return -ENOBUFS;
 	if (likely(tee->rxq != NULL))
-		k = iovt_harvest(tee->rxq, bufs, n, min);
-	for (unsigned int i = 0; i < k; i++)
-		bind_mbuf(tee, objs[i], &bufs[i]);
+		k = bind_mbufs(tee, objs, n, tee->starve_nic ? n : 0);
 	if (likely(k == n))
 		return 0;
 	tee->starved++;
+	for (unsigned int i = k; i < n; i++) {
+		tee_rec(tee, objs[i])->rxq = NULL;
+		tee_use_host_buf(tee, objs[i]);
+	}
 	/* A chain that only a copy can use blocks the ring until a copy needs it: not starvation. */
 	if (tee->starve_nic && (tee->rxq == NULL || !tee->rxq->head_unbindable)) {
-		stack_push(tee, objs, n);
+		tee_pool_put(tee, objs, n);
 		return -ENOBUFS;
 	}
-	for (unsigned int i = k; i < n; i++)
-		tee_use_host_buf(tee, objs[i]);
 	return 0;
 }
 
@@ -90,7 +119,7 @@ tee_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
 		rec->rxq = NULL;
 		iovt_rxq_reclaim(rxq, &rec->id, 1);
 	}
-	stack_push(tee, objs, n);
+	tee_pool_put(tee, objs, n);
 	return 0;
 }
 
@@ -129,7 +158,7 @@ tee_get_count(const struct rte_mempool *mp)
 {
 	const struct tee_pool *tee = mp->pool_data;
 
-	return tee->len;
+	return tee->len + (tee->delivered != NULL ? rte_ring_count(tee->delivered) : 0);
 }
 
 static int
@@ -148,7 +177,10 @@ tee_alloc(struct rte_mempool *mp)
 static void
 tee_free(struct rte_mempool *mp)
 {
-	rte_free(mp->pool_data);
+	struct tee_pool *tee = mp->pool_data;
+
+	rte_ring_free(tee->delivered);
+	rte_free(tee);
 }
 
 static const struct rte_mempool_ops tee_ops = {

@@ -17,6 +17,7 @@
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <rte_ring.h>
 
 #include "rxq.h"
 
@@ -31,6 +32,11 @@ struct tee_rec {
 struct tee_pool {
 	struct iovt_lock lock;
 	uint32_t len;
+	/*
+	 * The short way back for mbufs whose guest buffer was delivered, past the lock: put by a sender that
+	 * holds the lock of the guest's queue, got by whoever refills the NIC's queue, one at a time each.
+	 */
+	struct rte_ring *delivered;
 	/* Pools of mapped queues; changed only while the queue's poller is gated out. */
 	bool is_tee;
 	bool starve_nic;      /* refill nothing rather than host buffers */
@@ -78,14 +84,28 @@ tee_use_host_buf(const struct tee_pool *tee, struct rte_mbuf *m)
 	m->ol_flags &= ~RTE_MBUF_F_EXTERNAL;
 }
 
-/* Give completed (no longer bound) mbufs back: the hot path's way around rte_pktmbuf_free. */
+/** Give free (no longer bound) mbufs back. Any lcore. */
 static inline void
-tee_pool_put(struct tee_pool *tee, struct rte_mbuf *const *mbufs, unsigned int n)
+tee_pool_put(struct tee_pool *tee, void *const *mbufs, unsigned int n)
 {
 	iovt_lock_take(&tee->lock);
 	memcpy(&tee->objs[tee->len], mbufs, n * sizeof(*mbufs));
 	tee->len += n;
 	iovt_lock_release(&tee->lock);
+}
+
+/**
+ * Give the mbufs of delivered packets back: the hot path's way around rte_pktmbuf_free. With the lock of the
+ * guest's queue held.
+ */
+static inline void
+tee_pool_put_delivered(struct tee_pool *tee, struct rte_mbuf *const *mbufs, unsigned int n)
+{
+	void *const *objs = (void *const *)mbufs;
+	unsigned int put = rte_ring_sp_enqueue_burst(tee->delivered, objs, n, NULL);
+
+	if (unlikely(put < n))
+		tee_pool_put(tee, objs + put, n - put);
 }
 
 /**

@@ -11,7 +11,7 @@
 
 #include <ethdev_driver.h>
 
-#include "barrier.h"
+#include "gate.h"
 #include "tee_pool.h"
 
 #define UPLINK_QUEUES_MAX 64
@@ -27,7 +27,7 @@ struct uplink_steer {
 };
 
 struct uplink_rxq {
-	struct iovt_lock gate; /* held by the poller for one burst, or by control */
+	struct gate gate;
 	uint16_t phys_port;
 	uint16_t queue;
 	uint16_t port;    /* the wrapper's, for mbuf->port */
@@ -54,7 +54,7 @@ struct uplink_rxq {
 } __rte_cache_aligned;
 
 struct uplink_txq {
-	struct iovt_lock gate;
+	struct gate gate;
 	uint16_t phys_port;
 	uint16_t queue;
 	uint64_t isolation_drops;
@@ -109,10 +109,6 @@ void uplink_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
 int uplink_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc,
 	unsigned int socket, const struct rte_eth_txconf *conf);
 void uplink_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
-
-/** Shut a queue's poller out, and let it in again. */
-void uplink_rxq_gate(struct uplink_rxq *q);
-void uplink_rxq_ungate(struct uplink_rxq *q);
 
 /**
  * Take every posted buffer back from the NIC and post afresh from the queue's pool, with a ring of

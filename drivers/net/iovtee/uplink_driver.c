@@ -194,6 +194,8 @@ uplink_probe(struct rte_vdev_device *vdev)
 		return -ENOTSUP;
 	}
 	ret = uplink_args_parse(name, args != NULL ? args : "", &parsed);
+	if (ret == 0)
+		ret = gate_init();
 	if (ret < 0)
 		return ret;
 	dev = rte_eth_vdev_allocate(vdev, sizeof(*up));

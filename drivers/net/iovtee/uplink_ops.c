@@ -278,14 +278,15 @@ txq_info_get(struct rte_eth_dev *dev, uint16_t queue, struct rte_eth_txq_info *i
 static int
 rx_queue_start(struct rte_eth_dev *dev, uint16_t queue)
 {
+	struct uplink_rxq *q = dev->data->rx_queues[queue];
 	int ret;
 
 	control_lock();
-	uplink_rxq_gate(dev->data->rx_queues[queue]);
+	gate_close(&q->gate);
 	tee_refilling = true;
 	ret = rte_eth_dev_rx_queue_start(phys(dev), queue);
 	tee_refilling = false;
-	uplink_rxq_ungate(dev->data->rx_queues[queue]);
+	gate_open(&q->gate);
 	if (ret == 0)
 		dev->data->rx_queue_state[queue] = RTE_ETH_QUEUE_STATE_STARTED;
 	control_unlock();
@@ -295,12 +296,13 @@ rx_queue_start(struct rte_eth_dev *dev, uint16_t queue)
 static int
 rx_queue_stop(struct rte_eth_dev *dev, uint16_t queue)
 {
+	struct uplink_rxq *q = dev->data->rx_queues[queue];
 	int ret;
 
 	control_lock();
-	uplink_rxq_gate(dev->data->rx_queues[queue]);
+	gate_close(&q->gate);
 	ret = rte_eth_dev_rx_queue_stop(phys(dev), queue);
-	uplink_rxq_ungate(dev->data->rx_queues[queue]);
+	gate_open(&q->gate);
 	if (ret == 0)
 		dev->data->rx_queue_state[queue] = RTE_ETH_QUEUE_STATE_STOPPED;
 	control_unlock();

@@ -12,18 +12,6 @@
 /* Objects of a tee pool beyond those in the NIC's ring: what the switch and other ports may hold. */
 #define TEE_EXTRA 4096
 
-void
-uplink_rxq_gate(struct uplink_rxq *q)
-{
-	iovt_lock_take(&q->gate);
-}
-
-void
-uplink_rxq_ungate(struct uplink_rxq *q)
-{
-	iovt_lock_release(&q->gate);
-}
-
 /* ---- the physical queue ---- */
 
 static int
@@ -35,13 +23,15 @@ phys_rxq_setup(const struct uplink_rxq *q, uint16_t desc)
 
 /* Every gate of the uplink but that of the one queue which the caller holds. */
 static void
-gate_others(struct uplink *up, const struct uplink_rxq *held, bool on)
+other_gates(const struct uplink *up, const struct uplink_rxq *held,
+	struct gate *gates[2 * UPLINK_QUEUES_MAX])
 {
 	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
-		if (up->rxq[i] != NULL && up->rxq[i] != held)
-			(on ? iovt_lock_take : iovt_lock_release)(&up->rxq[i]->gate);
-		if (up->txq[i] != NULL)
-			(on ? iovt_lock_take : iovt_lock_release)(&up->txq[i]->gate);
+		struct uplink_rxq *rxq = up->rxq[i];
+		struct uplink_txq *txq = up->txq[i];
+
+		gates[2 * i] = rxq != NULL && rxq != held ? &rxq->gate : NULL;
+		gates[2 * i + 1] = txq != NULL ? &txq->gate : NULL;
 	}
 }
 
@@ -78,10 +68,12 @@ uplink_phys_start(struct uplink *up)
 static int
 flush_by_port(struct uplink_rxq *q, uint16_t desc)
 {
+	struct gate *gates[2 * UPLINK_QUEUES_MAX];
 	struct uplink *up = q->uplink;
 	int ret;
 
-	gate_others(up, q, true);
+	other_gates(up, q, gates);
+	gates_close(gates, RTE_DIM(gates));
 	steer_park(up);
 	ret = rte_eth_dev_stop(up->phys_port);
 	if (ret == 0 && desc != q->desc)
@@ -89,7 +81,7 @@ flush_by_port(struct uplink_rxq *q, uint16_t desc)
 	if (ret == 0)
 		ret = uplink_phys_start(up);
 	steer_unpark(up);
-	gate_others(up, q, false);
+	gates_open(gates, RTE_DIM(gates));
 	return ret;
 }
 
@@ -221,7 +213,7 @@ uplink_rxq_use_tee(struct uplink_rxq *q)
 
 	if (q->tee_pool != NULL)
 		return 0;
-	uplink_rxq_gate(q);
+	gate_close(&q->gate);
 	ret = make_tee(q);
 	if (ret == 0)
 		ret = change_pool(q);
@@ -231,7 +223,7 @@ uplink_rxq_use_tee(struct uplink_rxq *q)
 		q->tee_pool = NULL;
 		q->tee = NULL;
 	}
-	uplink_rxq_ungate(q);
+	gate_open(&q->gate);
 	return ret;
 }
 
@@ -240,7 +232,7 @@ uplink_rxq_use_app_pool(struct uplink_rxq *q)
 {
 	if (q->tee_pool == NULL)
 		return;
-	uplink_rxq_gate(q);
+	gate_close(&q->gate);
 	q->burst = uplink_rx_plain;
 	q->mapped = NULL;
 	q->tee_pool = NULL;
@@ -249,7 +241,7 @@ uplink_rxq_use_app_pool(struct uplink_rxq *q)
 		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
 			q->uplink->data->name, q->queue);
 	drop_tee(q->uplink, q->queue);
-	uplink_rxq_ungate(q);
+	gate_open(&q->gate);
 }
 
 /* ---- ethdev operations ---- */

@@ -4,16 +4,13 @@
 #include <rte_prefetch.h>
 
 #include "uplink.h"
-#include "harvest.h"
 #include "mapping.h"
 
 static __rte_always_inline uint16_t
-poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool mapped)
+poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 {
 	uint16_t got;
 
-	if (mapped && likely(q->tee->rxq != NULL))
-		iovt_harvest_soon(q->tee->rxq, n);
 	tee_refilling = true;
 	got = rte_eth_rx_burst(q->phys_port, q->queue, pkts, n);
 	tee_refilling = false;
@@ -23,7 +20,7 @@ poll_nic(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool ma
 uint16_t
 uplink_rx_plain(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	uint16_t got = poll_nic(q, pkts, n, false);
+	uint16_t got = poll_nic(q, pkts, n);
 
 	for (uint16_t i = 0; i < got; i++)
 		pkts[i]->port = q->port;
@@ -77,14 +74,14 @@ rx_mapped(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool s
 	const bool any_unicast)
 {
 	const struct tee_pool *tee = q->tee;
-	uint16_t got = poll_nic(q, pkts, n, true);
+	uint16_t got = poll_nic(q, pkts, n);
 	uint16_t bound = 0;
 
 	for (uint16_t i = 0; i < got; i++) {
 		char *data = rte_pktmbuf_mtod(pkts[i], char *);
 
 		rte_prefetch0(data);
-		rte_prefetch0_write(data - q->hdr_len);
+		rte_prefetch0(data - q->hdr_len);
 		rte_prefetch0(tee_rec(tee, pkts[i]));
 	}
 	for (uint16_t i = 0; i < got; i++) {
@@ -147,10 +144,10 @@ uplink_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	uint16_t got;
 
 	/* Not our turn: the control path is rebuilding or flushing the queue. */
-	if (unlikely(!iovt_lock_try(&q->gate)))
+	if (unlikely(!gate_try_enter(&q->gate)))
 		return 0;
 	got = q->burst(q, pkts, n);
-	iovt_lock_release(&q->gate);
+	gate_leave(&q->gate);
 	return got;
 }
 
@@ -181,15 +178,15 @@ uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	uint64_t flags = 0;
 	uint16_t kept = n, sent;
 
-	/* Shared only with the control path, which stops the port under it. */
-	if (unlikely(!iovt_lock_try(&q->gate)))
+	/* Not our turn: the control path restarts the port. */
+	if (unlikely(!gate_try_enter(&q->gate)))
 		return 0;
 	for (uint16_t i = 0; i < n; i++)
 		flags |= pkts[i]->ol_flags;
 	if (unlikely(flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)))
 		kept = drop_untrusted(q, pkts, n);
 	sent = rte_eth_tx_burst(q->phys_port, q->queue, pkts, kept);
-	iovt_lock_release(&q->gate);
+	gate_leave(&q->gate);
 	if (likely(sent == kept))
 		return n;
 	/* The caller frees what was not sent from the end of its array: move it there. */

@@ -45,11 +45,10 @@ struct vhost_tx_stats {
 	uint64_t dropped_isolation;
 };
 
-/* A receive virtqueue of the guest. */
+/* A receive virtqueue of the guest. Control changes it while all senders are gated out. */
 struct vhost_txq {
-	struct iovt_lock gate; /* held for one burst by a sender, or for a moment by control */
-	bool guest_csum;       /* the guest takes DATA_VALID */
-	bool notify_pending;   /* the guest asked for a notification while callfd was away */
+	bool guest_csum;     /* the guest takes DATA_VALID */
+	bool notify_pending; /* the guest asked for a notification while callfd was away */
 	int callfd;
 	struct iovt_rxq *rxq; /* NULL while the guest's queue is not running */
 	struct tee_pool *tee; /* of the mapped uplink queue, NULL: not mapped */
@@ -67,13 +66,14 @@ struct vhost_txq {
 
 /* A Tx queue of the port. More of them may be in use than the guest has virtqueues. */
 struct vhost_sender {
+	struct gate gate;
 	struct vhost_txq *target; /* where it sends to: its own virtqueue, if that is running */
 	const struct vhost_port *port;
-};
+} __rte_cache_aligned;
 
 /* A transmit virtqueue of the guest, and the Rx queue of the port. */
 struct vhost_rxq {
-	struct iovt_lock gate;
+	struct gate gate;
 	int vid; /* -1 while the guest's queue is not running */
 	uint16_t vring;
 	uint16_t port_id;
@@ -145,6 +145,10 @@ void vhost_unlisten(struct vhost_port *p);
  * function behind all events.
  */
 void vhost_sync(struct vhost_port *p);
+
+/** Shut every sender out for a moment, to change receive virtqueues, and let them in again. */
+void vhost_close_senders(struct vhost_port *p);
+void vhost_open_senders(struct vhost_port *p);
 
 /** Read the notification fds of running queues anew, or put them away (a message replaces them). */
 void vhost_refresh_callfds(struct vhost_port *p);

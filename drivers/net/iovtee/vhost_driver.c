@@ -108,6 +108,8 @@ vhost_probe(struct rte_vdev_device *vdev)
 		return -ENOTSUP;
 	}
 	ret = vhost_args_parse(name, args != NULL ? args : "", &conf);
+	if (ret == 0)
+		ret = gate_init();
 	if (ret < 0)
 		return ret;
 	dev = rte_eth_vdev_allocate(vdev, sizeof(struct vhost_port));

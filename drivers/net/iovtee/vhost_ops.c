@@ -146,11 +146,11 @@ rx_queue_count(void *queue)
 	struct vhost_rxq *q = queue;
 	uint32_t n = 0;
 
-	if (!iovt_lock_try(&q->gate))
+	if (!gate_try_enter(&q->gate))
 		return 0;
 	if (q->vid >= 0)
 		n = rte_vhost_rx_queue_count(q->vid, q->vring);
-	iovt_lock_release(&q->gate);
+	gate_leave(&q->gate);
 	return n;
 }
 

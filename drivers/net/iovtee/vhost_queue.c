@@ -23,6 +23,31 @@ has_feature(const struct vhost_port *p, unsigned int bit)
 
 /* ---- towards the guest ---- */
 
+static void
+sender_gates(struct vhost_port *p, struct gate *gates[VHOST_QUEUES_MAX])
+{
+	for (uint16_t i = 0; i < VHOST_QUEUES_MAX; i++)
+		gates[i] = &p->sender[i].gate;
+}
+
+void
+vhost_close_senders(struct vhost_port *p)
+{
+	struct gate *gates[VHOST_QUEUES_MAX];
+
+	sender_gates(p, gates);
+	gates_close(gates, VHOST_QUEUES_MAX);
+}
+
+void
+vhost_open_senders(struct vhost_port *p)
+{
+	struct gate *gates[VHOST_QUEUES_MAX];
+
+	sender_gates(p, gates);
+	gates_open(gates, VHOST_QUEUES_MAX);
+}
+
 static bool
 translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct iovt_rxq_conf *c)
 {
@@ -81,11 +106,11 @@ txq_up(struct vhost_txq *q)
 	}
 	/* The data path meets the queue complete, mapping included, or not at all. */
 	mapping_on(q, rxq);
-	iovt_lock_take(&q->gate);
+	vhost_close_senders(p);
 	q->rxq = rxq;
 	q->guest_csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
 	q->error_logged = false;
-	iovt_lock_release(&q->gate);
+	vhost_open_senders(p);
 }
 
 static void
@@ -124,10 +149,10 @@ txq_down(struct vhost_txq *q)
 	uint16_t last_avail, last_used;
 	unsigned int lent;
 
-	iovt_lock_take(&q->gate);
+	vhost_close_senders(p);
 	q->rxq = NULL;
 	q->callfd = -1;
-	iovt_lock_release(&q->gate);
+	vhost_open_senders(p);
 	iovt_rxq_close(rxq);
 	mapping_off(q);
 	wait_for_lent(rxq);
@@ -165,9 +190,9 @@ sync_rxq(struct vhost_port *p, uint16_t queue, bool ready)
 	struct vhost_rxq *q = &p->rxq[queue];
 	bool want = ready && q->set_up && p->enabled[VHOST_VRING_TX(queue)];
 
-	iovt_lock_take(&q->gate);
+	gate_close(&q->gate);
 	q->vid = want ? p->vid : -1;
-	iovt_lock_release(&q->gate);
+	gate_open(&q->gate);
 }
 
 /* ---- all ---- */
@@ -220,30 +245,29 @@ vhost_drop_guest(struct vhost_port *p)
 void
 vhost_hide_callfds(struct vhost_port *p)
 {
-	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		iovt_lock_take(&p->txq[i].gate);
+	vhost_close_senders(p);
+	for (uint16_t i = 0; i < p->conf.queues; i++)
 		p->txq[i].callfd = -1;
-		iovt_lock_release(&p->txq[i].gate);
-	}
+	vhost_open_senders(p);
 }
 
 void
 vhost_refresh_callfds(struct vhost_port *p)
 {
+	vhost_close_senders(p);
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		struct vhost_txq *q = &p->txq[i];
 		struct rte_vhost_vring v;
 
 		if (q->rxq == NULL || rte_vhost_get_vhost_vring(p->vid, VHOST_VRING_RX(i), &v) < 0)
 			continue;
-		iovt_lock_take(&q->gate);
 		q->callfd = v.callfd;
 		if (q->notify_pending && q->callfd >= 0) {
 			q->notify_pending = false;
 			eventfd_write(q->callfd, 1);
 		}
-		iovt_lock_release(&q->gate);
 	}
+	vhost_open_senders(p);
 }
 
 bool

@@ -70,7 +70,7 @@ deliver_in_place(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 	q->stats.zero_copy_packets += i;
 	q->stats.bytes += bytes;
 	if (i > 0)
-		tee_pool_put(q->tee, pkts, i);
+		tee_pool_put_delivered(q->tee, pkts, i);
 	return i;
 }
 
@@ -223,27 +223,35 @@ batch_target(const struct vhost_sender *s, const struct rte_mbuf *m)
 	return q;
 }
 
+/* Not under the queue's lock, and several senders may share the queue. */
+static void
+refused(uint64_t *counter, uint16_t n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
 uint16_t
 vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
-	const struct vhost_sender *s = queue;
+	struct vhost_sender *s = queue;
 	uint16_t done = 0, sent, batch;
 
+	gate_enter(&s->gate);
 	do {
 		struct vhost_txq *q = batch_target(s, pkts[done]);
 
 		batch = RTE_MIN(n - done, BATCH);
-		iovt_lock_take(&q->gate);
 		if (likely(q->rxq != NULL)) {
 			sent = tx_batch(q, pkts + done, batch);
-			q->stats.dropped_no_buffer += batch - sent;
+			if (unlikely(sent < batch))
+				refused(&q->stats.dropped_no_buffer, batch - sent);
 		} else {
 			sent = 0;
-			q->stats.dropped_not_ready += batch;
+			refused(&q->stats.dropped_not_ready, batch);
 		}
-		iovt_lock_release(&q->gate);
 		done += sent;
 	} while (unlikely(sent == batch && done < n));
+	gate_leave(&s->gate);
 	return done;
 }
 
@@ -254,11 +262,11 @@ vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	uint64_t bytes = 0;
 	uint16_t got = 0;
 
-	if (unlikely(!iovt_lock_try(&q->gate)))
+	if (unlikely(!gate_try_enter(&q->gate)))
 		return 0;
 	if (likely(q->vid >= 0))
 		got = rte_vhost_dequeue_burst(q->vid, q->vring, q->pool, pkts, n);
-	iovt_lock_release(&q->gate);
+	gate_leave(&q->gate);
 	for (uint16_t i = 0; i < got; i++) {
 		pkts[i]->port = q->port_id;
 		bytes += pkts[i]->pkt_len;

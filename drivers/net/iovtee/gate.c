@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/membarrier.h>
+
+#include "gate.h"
+#include "log.h"
+
+static int
+membarrier(int command)
+{
+	return syscall(__NR_membarrier, command, 0) < 0 ? -errno : 0;
+}
+
+int
+gate_init(void)
+{
+	int ret = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+
+	if (ret < 0)
+		IOVTEE_LOG(ERR,
+			"membarrier(2) is refused: %s; the plugin needs Linux 4.14 or later, and a "
+			"seccomp profile that allows the call",
+			strerror(-ret));
+	return ret;
+}
+
+/* Afterwards, what any thread of this process did before is visible, and it sees what we did before. */
+static void
+order_all_threads(void)
+{
+	/* A process that forked after gate_init() has to register anew. */
+	while (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
+		membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+}
+
+void
+gates_close(struct gate *const *gates, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (gates[i] != NULL)
+			__atomic_store_n(&gates[i]->closed, 1, __ATOMIC_RELAXED);
+	order_all_threads();
+	for (unsigned int i = 0; i < n; i++)
+		while (gates[i] != NULL && __atomic_load_n(&gates[i]->inside, __ATOMIC_ACQUIRE))
+			iovt_pause();
+}
+
+void
+gates_open(struct gate *const *gates, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (gates[i] != NULL)
+			__atomic_store_n(&gates[i]->closed, 0, __ATOMIC_RELEASE);
+}
