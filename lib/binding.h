@@ -26,10 +26,10 @@
 enum iovt_binding_state { IOVT_FREE, IOVT_LENT, IOVT_RECLAIMED };
 
 struct iovt_binding {
-	uint8_t *va;   /* first byte of the virtio-net header, in our mapping */
-	uint32_t len;  /* bytes, header included */
-	uint8_t state; /* enum iovt_binding_state */
-};
+	uint8_t *va;    /* first byte of the virtio-net header, in our mapping */
+	uint32_t len;   /* bytes, header included */
+	uint32_t state; /* enum iovt_binding_state */
+} __attribute__((aligned(16)));
 
 /* The one place where a binding changes state. Under the queue's lock. */
 IOVT_INLINE void

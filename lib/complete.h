@@ -37,22 +37,22 @@ iovt_rx_end(struct iovt_rxq *q)
 IOVT_INLINE void
 iovt_hdr_write(uint8_t *dst, const struct iovt_vnet_hdr *hdr, uint8_t hdr_len)
 {
-	uint64_t first, first_now;
-	uint32_t rest = 0, rest_now = 0;
-	size_t rest_len = hdr_len == sizeof(*hdr) ? 4 : 2;
+	struct {
+		uint64_t first;
+		uint32_t rest;
+	} want, have;
 
-	__builtin_memcpy(&first, hdr, 8);
-	__builtin_memcpy(&first_now, dst, 8);
-	if (iovt_likely(rest_len == 4)) {
-		__builtin_memcpy(&rest, (const uint8_t *)hdr + 8, 4);
-		__builtin_memcpy(&rest_now, dst + 8, 4);
-		if (iovt_unlikely(((first ^ first_now) | (rest ^ rest_now)) != 0)) {
-			__builtin_memcpy(dst, &first, 8);
-			__builtin_memcpy(dst + 8, &rest, 4);
-		}
-	} else {
+	_Static_assert(sizeof(*hdr) == 12, "a header is these two words");
+	if (iovt_unlikely(hdr_len != sizeof(*hdr))) {
 		__builtin_memcpy(dst, hdr, 10);
+		return;
 	}
+	__builtin_memcpy(&want.first, hdr, 8);
+	__builtin_memcpy(&want.rest, (const uint8_t *)hdr + 8, 4);
+	__builtin_memcpy(&have.first, dst, 8);
+	__builtin_memcpy(&have.rest, dst + 8, 4);
+	if (iovt_unlikely(((want.first ^ have.first) | (want.rest ^ have.rest)) != 0))
+		__builtin_memcpy(dst, hdr, sizeof(*hdr));
 }
 
 /*

@@ -9,6 +9,9 @@
 
 #include "rxq.h"
 
+/* No more than this of a buffer is lent: with a headroom in front of it, its length fits in 16 bits. */
+#define IOVT_LEND_LEN_MAX 0xfc00u
+
 /* A lent buffer: len bytes at va (iova for the device), beginning with the virtio-net header. */
 struct iovt_buf {
 	uint8_t *va;
@@ -18,144 +21,58 @@ struct iovt_buf {
 };
 
 /* What becomes of the k-th buffer of a harvest. Inlined, so that no list of buffers is in between. */
-typedef void (*iovt_lend_fn)(void *ctx, unsigned int k, const struct iovt_buf *buf);
+typedef void (*iovt_lend_fn)(void *ctx, size_t k, const struct iovt_buf *buf);
 
-/* A reclaimed buffer is known, and its address for the device was found before. */
-IOVT_INLINE void
-iovt_lend_again(struct iovt_rxq *q, struct iovt_buf *buf)
-{
-	uint16_t id = q->reclaimed[--q->nr_reclaimed];
-	struct iovt_binding *b = &q->binding[id];
+/* harvest.c: what is not the common case. All under the queue's lock. */
 
-	iovt_binding_move(b, IOVT_RECLAIMED, IOVT_LENT);
-	buf->va = b->va;
-	buf->len = b->len;
-	buf->id = id;
-	iovt_guest_mem_iova(iovt_guest_mem_find_va(q->mem, b->va), b->va, b->len, &buf->iova);
-}
+/** Lend a reclaimed buffer; there must be one. */
+void iovt_lend_again(struct iovt_rxq *q, struct iovt_buf *buf);
+
+/** Take one chain, of any layout, from the ring and bind it. false: nothing taken, look no further. */
+bool iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf);
+
+/** Fewer than the caller can use: as if never lent. */
+void iovt_unlend(struct iovt_rxq *q, unsigned int again, unsigned int fresh);
 
 /*
- * May a NIC fill this chain? One descriptor, or a header descriptor and one that follows it in
- * memory; in one region, contiguous for the device, and large enough for whatever the NIC writes,
- * since a NIC must never be able to write outside a descriptor.
+ * The common case, up to n times: a single writable descriptor in the region where the last one was, and not
+ * at its very end. What is not like that is left to iovt_lend_new(). Everything that does not change is
+ * held in registers.
  */
-IOVT_INLINE bool
-iovt_bindable(struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_buf *buf)
+IOVT_INLINE size_t
+iovt_lend_simple(struct iovt_rxq *q, size_t first, size_t n, iovt_lend_fn lend, void *ctx)
 {
-	const struct iovt_mem_region *r;
-	uint64_t gpa = segs->seg[0].gpa;
-	uint32_t len = segs->seg[0].len;
-
-	if (iovt_unlikely(segs->n != 1)) {
-		if (segs->n != 2 || len != q->hdr_len || gpa + len != segs->seg[1].gpa ||
-			segs->seg[1].len > UINT32_MAX - len)
-			return false;
-		len += segs->seg[1].len;
-	}
-	if (iovt_unlikely(len < q->bind_min))
-		return false;
-	r = iovt_guest_mem_find(q->mem, gpa, len);
-	if (iovt_unlikely(r == NULL))
-		return false;
-	q->region = r;
-	buf->va = r->va + (gpa - r->gpa);
-	buf->len = len;
-	return iovt_guest_mem_iova(r, buf->va, len, &buf->iova) == 0;
-}
-
-/* Take one chain from the ring and bind it. false: nothing taken, look no further. */
-IOVT_INLINE bool
-iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
-{
-	struct iovt_segs segs;
-	struct iovt_binding *b;
-	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
-
-	segs.n = 0;
-	if (iovt_unlikely(iovt_split_take(&q->vr, &segs, &buf->id) < 0)) {
-		iovt_rxq_break(q, "malformed descriptor chain");
-		return false;
-	}
-	b = &q->binding[buf->id];
-	if (iovt_unlikely(b->state != IOVT_FREE)) {
-		iovt_split_untake(&q->vr, 1);
-		iovt_rxq_break(q, "a buffer in use was made available again");
-		return false;
-	}
-	if (iovt_unlikely(!iovt_bindable(q, &segs, buf))) {
-		/* Left for a copy, which takes buffers in order. */
-		iovt_split_untake(&q->vr, 1);
-		q->head_unbindable = true;
-		if (q->unbindable_at != q->vr.last_avail) {
-			q->unbindable_at = q->vr.last_avail;
-			q->stats.unbindable++;
-		}
-		return false;
-	}
-	b->va = buf->va;
-	b->len = buf->len;
-	iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
-	q->taken[slot] = buf->id;
-	return true;
-}
-
-/*
- * The common case, up to n times: a single writable descriptor in the region where the last one was. What
- * is not like that is left to iovt_lend_new(). Everything that does not change is held in registers.
- */
-IOVT_INLINE unsigned int
-iovt_lend_simple(struct iovt_rxq *q, unsigned int done, unsigned int n, iovt_lend_fn lend,
-	void *ctx)
-{
-	const struct iovt_vring_split vr = q->vr;
-	const struct iovt_mem_region r = *q->region;
+	const struct iovt_mem_region *r = q->region;
+	const struct iovt_split_range range = iovt_split_range(q->bind_min, IOVT_LEND_LEN_MAX);
+	const uint64_t gpa = r->gpa, room = r->size - IOVT_LEND_LEN_MAX, iova = r->iova;
+	uint8_t *const va = r->va;
 	struct iovt_binding *const binding = q->binding;
 	uint16_t *const taken = q->taken;
-	const uint32_t bind_min = q->bind_min;
-	unsigned int k;
+	const struct iovt_vring_split vr = q->vr;
+	size_t k;
 
-	if (iovt_unlikely(r.iova_pages != NULL))
+	if (iovt_unlikely(r->iova_pages != NULL || r->size < IOVT_LEND_LEN_MAX ||
+		    q->bind_min > IOVT_LEND_LEN_MAX))
 		return 0;
 	for (k = 0; k < n; k++) {
+		size_t slot = (vr.last_avail + k) & (vr.size - 1);
+		size_t id = iovt_split_peek(&vr, slot);
 		struct iovt_split_simple s;
-		struct iovt_binding *b;
-		struct iovt_buf buf;
 		uint64_t off;
 
-		if (iovt_unlikely(!iovt_split_peek_simple(&vr, k, &s)))
+		if (iovt_unlikely(!iovt_split_read_simple(&vr, id, range, &s)))
 			break;
-		off = s.gpa - r.gpa;
-		b = &binding[s.id];
-		if (iovt_unlikely(off >= r.size || s.len > r.size - off || s.len < bind_min ||
-			    b->state != IOVT_FREE))
+		off = s.gpa - gpa;
+		if (iovt_unlikely(off > room || binding[id].state != IOVT_FREE))
 			break;
-		buf = (struct iovt_buf){r.va + off, r.iova + off, s.len, s.id};
-		b->va = buf.va;
-		b->len = buf.len;
-		iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
-		taken[s.slot] = s.id;
-		lend(ctx, done + k, &buf);
+		binding[id].va = va + off;
+		binding[id].len = s.len;
+		iovt_binding_move(&binding[id], IOVT_FREE, IOVT_LENT);
+		taken[slot] = id;
+		lend(ctx, first + k, &(struct iovt_buf){va + off, iova + off, s.len, id});
 	}
 	iovt_split_consume(&q->vr, k);
 	return k;
-}
-
-/*
- * Fewer than the caller can use: as if never lent. The first ones were reclaimed before, and their ids are
- * on that stack still; the others are the newest that were taken.
- */
-IOVT_INLINE void
-iovt_unlend(struct iovt_rxq *q, unsigned int again, unsigned int fresh)
-{
-	for (; again > 0; again--)
-		iovt_binding_move(&q->binding[q->reclaimed[q->nr_reclaimed++]], IOVT_LENT,
-			IOVT_RECLAIMED);
-	for (; fresh > 0; fresh--) {
-		uint16_t id = q->taken[(q->vr.last_avail - fresh) & (q->vr.size - 1)];
-
-		iovt_binding_move(&q->binding[id], IOVT_LENT, IOVT_RECLAIMED);
-		q->reclaimed[q->nr_reclaimed++] = id;
-	}
 }
 
 /**

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rxq.h"
 
@@ -12,6 +13,16 @@ conf_valid(const struct iovt_rxq_conf *c)
 	if (c->mem == NULL || c->desc == NULL || c->avail == NULL || c->used == NULL)
 		return false;
 	return c->lend_max <= c->size && (c->hdr_len == 12 || (c->hdr_len == 10 && !c->mergeable));
+}
+
+/* Whole cache lines, zeroed. */
+static void *
+zalloc_lines(size_t bytes)
+{
+	size_t lines = (bytes + 63) & ~(size_t)63;
+	void *p = aligned_alloc(64, lines);
+
+	return p != NULL ? memset(p, 0, lines) : NULL;
 }
 
 static void
@@ -36,7 +47,7 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 
 	if (!conf_valid(conf))
 		return -EINVAL;
-	q = aligned_alloc(64, (sizeof(*q) + 63) & ~(size_t)63);
+	q = zalloc_lines(sizeof(*q));
 	if (q == NULL)
 		return -ENOMEM;
 	*q = (struct iovt_rxq){
@@ -59,9 +70,9 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 				.published = conf->last_used,
 				.event_idx = conf->event_idx,
 			},
-		.binding = calloc(conf->size, sizeof(*q->binding)),
-		.reclaimed = calloc(conf->size, sizeof(*q->reclaimed)),
-		.taken = calloc(conf->size, sizeof(*q->taken)),
+		.binding = zalloc_lines(conf->size * sizeof(*q->binding)),
+		.reclaimed = zalloc_lines(conf->size * sizeof(*q->reclaimed)),
+		.taken = zalloc_lines(conf->size * sizeof(*q->taken)),
 		.mem = conf->mem,
 		.region = &conf->mem->region[0],
 		.release = conf->release,

@@ -4,8 +4,8 @@
  *
  *   available  how many chains the guest has made available
  *   prefetch   bring the next descriptors into the cache
- *   take       read and check the next available chain; peek_simple and consume do the same for
- *              runs of single descriptors
+ *   take       read and check the next available chain; peek, read_simple and consume do the same
+ *              for runs of single descriptors
  *   untake     give the newest taken chains back, unread
  *   put        write a used element
  *   publish    show the used elements to the guest; says if it wants to be notified
@@ -30,7 +30,7 @@ struct iovt_vring_split {
 	struct vring_avail *avail;
 	struct vring_used *used;
 	const struct iovt_guest_mem *mem;
-	uint16_t size;       /* entries, a power of two */
+	uint32_t size;       /* entries, a power of two */
 	uint16_t last_avail; /* next avail entry to take, free running */
 	uint16_t avail_seen; /* the guest's avail index as last read */
 	uint16_t last_used;  /* next used entry to write, free running */
@@ -113,26 +113,46 @@ iovt_split_take(struct iovt_vring_split *vr, struct iovt_segs *segs, uint16_t *i
 /* A chain of one device-writable descriptor. */
 struct iovt_split_simple {
 	uint64_t gpa;
-	uint32_t len; /* not checked */
-	uint16_t id;  /* below size */
-	uint16_t slot;
+	uint32_t len;
 };
 
-/** Look at the k-th next available chain without taking it; false: not a simple one. */
+/* A range of lengths, and the right flags: one comparison with a descriptor's second word. */
+struct iovt_split_range {
+	uint64_t first;
+	uint64_t more;
+};
+
+IOVT_INLINE struct iovt_split_range
+iovt_split_range(uint32_t min, uint32_t max)
+{
+	/* Length, flags and next, from the lowest bit on; next is shifted out. */
+	return (struct iovt_split_range){
+		((uint64_t)VRING_DESC_F_WRITE << 32 | min) << 16,
+		(uint64_t)(max - min) << 16,
+	};
+}
+
+/** The id of the chain at this place of the ring: read once, not checked. */
+IOVT_INLINE uint16_t
+iovt_split_peek(const struct iovt_vring_split *vr, size_t slot)
+{
+	return IOVT_READ_ONCE(vr->avail->ring[slot]);
+}
+
+/** Read chain id. false: it is not a simple one with a length in range, or there is no such chain. */
 IOVT_INLINE bool
-iovt_split_peek_simple(const struct iovt_vring_split *vr, unsigned int k,
+iovt_split_read_simple(const struct iovt_vring_split *vr, size_t id, struct iovt_split_range range,
 	struct iovt_split_simple *s)
 {
-	struct vring_desc d;
+	const volatile iovt_guest_u64 *d = (const void *)&vr->desc[id];
+	uint64_t rest;
 
-	s->slot = (vr->last_avail + k) & (vr->size - 1);
-	s->id = IOVT_READ_ONCE(vr->avail->ring[s->slot]);
-	if (iovt_unlikely(s->id >= vr->size))
+	if (iovt_unlikely(id >= vr->size))
 		return false;
-	d = iovt_desc_read(&vr->desc[s->id]);
-	s->gpa = d.addr;
-	s->len = d.len;
-	return d.flags == VRING_DESC_F_WRITE;
+	s->gpa = d[0];
+	rest = d[1];
+	s->len = rest;
+	return (rest << 16) - range.first <= range.more;
 }
 
 /** Take the next n chains, all of them seen by peek. */

@@ -6,8 +6,8 @@
 #include "complete.h"
 #include "copy.h"
 #include "fake_mem.h"
-#include "fuzz_ring.h"
 #include "fake_nic.h"
+#include "fuzz_ring.h"
 #include "rxq.h"
 
 #define NIC_MAX         100u
@@ -35,11 +35,14 @@ struct fuzz {
 	unsigned int released;
 };
 
-/* Rings and indirect tables, then buffers; the third region adjoins the second. */
+/*
+ * Rings, indirect tables and buffers, in a region that is just large enough for the harvest's fast path to
+ * take its first pages; then buffers; the third region adjoins the second.
+ */
 static const struct fake_region_conf regions[] = {
-	{0, 2 * FAKE_PAGE, FAKE_IOVA_LINEAR},
-	{0x10000, 2 * FAKE_PAGE, FAKE_IOVA_SCATTERED},
-	{0x12000, 2 * FAKE_PAGE, FAKE_IOVA_PAIRS},
+	{0, 18 * FAKE_PAGE, FAKE_IOVA_LINEAR},
+	{0x20000, 2 * FAKE_PAGE, FAKE_IOVA_SCATTERED},
+	{0x22000, 2 * FAKE_PAGE, FAKE_IOVA_PAIRS},
 	{UINT64_MAX - FAKE_PAGE + 1, FAKE_PAGE, FAKE_IOVA_LINEAR},
 };
 

@@ -6,7 +6,7 @@
 #include "harvest.h"
 
 static inline void
-fake_nic_note(void *bufs, unsigned int k, const struct iovt_buf *buf)
+fake_nic_note(void *bufs, size_t k, const struct iovt_buf *buf)
 {
 	((struct iovt_buf *)bufs)[k] = *buf;
 }

@@ -211,6 +211,60 @@ short_header(const struct bed_conf *conf)
 	bed_free(b);
 }
 
+/* Buffers of almost 64 KiB: two in the fast path's reach, one at the end of the region. */
+#define HUGE 0xfff0u
+
+static struct bed *
+bed_with_huge_buffers(const struct bed_conf *conf)
+{
+	struct bed_conf c = *conf;
+	const struct fake_region_conf *r;
+	struct bed *b;
+
+	c.size = 64;
+	b = bed_new(&c);
+	r = &b->guest.mem.region[1].conf;
+	for (uint16_t i = 0; i < 3; i++) {
+		b->guest.split.desc[i] = (struct vring_desc){
+			.addr = r->gpa + (i < 2 ? i * HUGE : r->size - HUGE),
+			.len = HUGE,
+			.flags = VRING_DESC_F_WRITE,
+		};
+		b->guest.split.avail->ring[(uint16_t)(conf->start + i) & (c.size - 1)] = i;
+	}
+	b->guest.split.avail->idx = conf->start + 3;
+	return b;
+}
+
+/* However large a buffer is, its length fits in an mbuf's 16 bits, with a headroom in front of it. */
+static void
+huge_buffers(const struct bed_conf *conf)
+{
+	struct bed *b = bed_with_huge_buffers(conf);
+
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(bufs[i].len, IOVT_LEND_LEN_MAX);
+	iovt_rxq_close(b->q);
+	bed_reclaim(b, bufs, 3);
+	bed_free(b);
+}
+
+/* No buffer is lent to a NIC that may write more than can be lent. */
+static void
+huge_frames(const struct bed_conf *conf)
+{
+	struct bed *b = bed_with_huge_buffers(conf);
+
+	assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), 1);
+	b->q->bind_min = IOVT_LEND_LEN_MAX + 1;
+	assert_int_equal(fake_nic_harvest(b->q, bufs + 1, 2, 1), 0);
+	assert_true(b->q->head_unbindable);
+	iovt_rxq_close(b->q);
+	bed_reclaim(b, bufs, 1);
+	bed_free(b);
+}
+
 static void
 stops_at_unbindable(const struct bed_conf *conf)
 {
@@ -294,6 +348,8 @@ main(void)
 		{"reclaimed buffers help a starved guest", reclaimed_when_starved},
 		{"exactly the layouts that a device can fill are lent", layouts},
 		{"a guest with the short header", short_header},
+		{"no more of a huge buffer is lent than an mbuf can say", huge_buffers},
+		{"a NIC that may write too much gets no buffer", huge_frames},
 		{"an unbindable buffer at the head waits for a copy", stops_at_unbindable},
 	};
 

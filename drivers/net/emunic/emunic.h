@@ -65,9 +65,7 @@ extern int emu_logtype;
 union emu_rx_desc {
 	struct {
 		uint64_t iova;
-		uint16_t len;
-		uint16_t reserved;
-		uint32_t status;
+		uint64_t len; /* of the buffer; its upper half clears the status */
 	} read;
 	struct {
 		uint32_t rss;

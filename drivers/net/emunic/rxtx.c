@@ -7,6 +7,36 @@
 #define REFILL_BULK 32
 #define CLEAN_BULK  32
 
+/* Descriptors in a cache line; both kinds have 16 bytes. */
+#define PER_LINE (RTE_CACHE_LINE_SIZE / 16)
+
+/* As vectorised drivers do: what a descriptor says is one load, a shuffle and a store. */
+typedef uint8_t vec_t __attribute__((vector_size(16), may_alias));
+
+static_assert(offsetof(struct rte_mbuf, packet_type) % 16 == 0 &&
+		offsetof(struct rte_mbuf, pkt_len) == offsetof(struct rte_mbuf, packet_type) + 4 &&
+		offsetof(struct rte_mbuf, data_len) == offsetof(struct rte_mbuf, packet_type) + 8 &&
+		offsetof(struct rte_mbuf, vlan_tci) ==
+			offsetof(struct rte_mbuf, packet_type) + 10 &&
+		offsetof(struct rte_mbuf, hash.rss) == offsetof(struct rte_mbuf, packet_type) + 12,
+	"what a descriptor says is 16 bytes in a row");
+static_assert(offsetof(union emu_rx_desc, wb.rss) == 0 &&
+		offsetof(union emu_rx_desc, wb.vlan_tci) == 4 &&
+		offsetof(union emu_rx_desc, wb.ptype) == 6 &&
+		offsetof(union emu_rx_desc, wb.len) == 8,
+	"describe() knows the layout");
+
+/* Packet type, length, length of the segment, VLAN tag and hash. */
+static inline void
+describe(struct rte_mbuf *m, const union emu_rx_desc *d)
+{
+	const vec_t from = *(const vec_t *)d, zero = {0};
+
+	*(vec_t *)RTE_PTR_ADD(m,
+		offsetof(struct rte_mbuf, packet_type)) = __builtin_shufflevector(from, zero, 6, 7,
+		16, 16, 8, 9, 16, 16, 8, 9, 4, 5, 0, 1, 2, 3);
+}
+
 static inline uint16_t
 advance(uint16_t index, uint16_t nb_desc)
 {
@@ -18,21 +48,22 @@ advance(uint16_t index, uint16_t nb_desc)
  * and may have changed since they were here last.
  */
 static inline void
-post_one(struct emu_rxq *q, struct rte_mbuf *m)
+post(struct emu_rxq *q, struct rte_mbuf *const *mbufs, unsigned int n)
 {
-	union emu_rx_desc *d = &q->ring[q->post];
+	uint16_t index = q->post;
 
-	q->sw[q->post] = m;
-	d->read.iova = rte_mbuf_data_iova_default(m);
-	d->read.len = likely(m->buf_len > RTE_PKTMBUF_HEADROOM) ? m->buf_len - RTE_PKTMBUF_HEADROOM
-								: 0;
-	d->read.status = 0;
-	q->post = advance(q->post, q->nb_desc);
-}
+	for (unsigned int i = 0; i < n; i++) {
+		struct rte_mbuf *m = mbufs[i];
+		uint16_t len = likely(m->buf_len > RTE_PKTMBUF_HEADROOM)
+			? m->buf_len - RTE_PKTMBUF_HEADROOM
+			: 0;
 
-static void
-publish(struct emu_rxq *q, unsigned int n)
-{
+		q->sw[index] = m;
+		q->ring[index].read.iova = rte_mbuf_data_iova_default(m);
+		q->ring[index].read.len = len;
+		index = advance(index, q->nb_desc);
+	}
+	q->post = index;
 	q->posted += n;
 	q->tail += n;
 	__atomic_store_n(&q->doorbell, q->tail, __ATOMIC_RELEASE);
@@ -53,15 +84,11 @@ emu_rx_refill(struct emu_rxq *q)
 		if (likely(rte_mempool_get_bulk(q->pool, (void **)bulk, n) == 0)) {
 			for (i = 0; i < n; i++)
 				rte_prefetch0(bulk[i]);
-			for (i = 0; i < n; i++)
-				post_one(q, bulk[i]);
-			publish(q, n);
+			post(q, bulk, n);
 			continue;
 		}
 		for (i = 0; i < n && rte_mempool_get(q->pool, (void **)bulk) == 0; i++)
-			post_one(q, bulk[0]);
-		if (i > 0)
-			publish(q, i);
+			post(q, bulk, 1);
 		if (i < n) {
 			q->stats.errors++;
 			return;
@@ -85,15 +112,14 @@ emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 
 		if (!(status & EMU_DD))
 			break;
+		/* A line that is read to its end will be posted in again soon. */
+		if (next % PER_LINE == PER_LINE - 1)
+			rte_prefetch0_write(d);
 		next = advance(next, q->nb_desc);
 		rte_prefetch0(q->sw[next]);
 		*(uint64_t *)RTE_PTR_ADD(m, offsetof(struct rte_mbuf, rearm_data)) = q->rearm;
 		m->ol_flags = status & EMU_OL_FLAGS;
-		m->packet_type = d->wb.ptype;
-		m->pkt_len = d->wb.len;
-		m->data_len = d->wb.len;
-		m->vlan_tci = d->wb.vlan_tci;
-		m->hash.rss = d->wb.rss;
+		describe(m, d);
 		/* As NIC drivers do: the headers arrive while the ring is filled again. */
 		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
 		bytes += d->wb.len;
@@ -121,40 +147,61 @@ emu_tx_clean(struct emu_txq *q, unsigned int most)
 {
 	struct rte_mbuf *bulk[CLEAN_BULK];
 	unsigned int n = 0, freed = 0;
+	uint32_t done = tx_done(q), left;
+	uint16_t clean = q->clean;
 
-	for (uint32_t done = tx_done(q); done > 0 && freed < most; done--) {
-		if (q->sw[q->clean] != NULL) {
-			bulk[n++] = q->sw[q->clean];
+	for (left = done; left > 0 && freed < most; left--) {
+		if (likely(q->sw[clean] != NULL)) {
+			bulk[n++] = q->sw[clean];
 			freed++;
 		}
 		if (n == CLEAN_BULK) {
 			rte_pktmbuf_free_bulk(bulk, n);
 			n = 0;
 		}
-		q->clean = advance(q->clean, q->nb_desc);
-		q->used--;
+		clean = advance(clean, q->nb_desc);
 	}
 	if (n > 0)
 		rte_pktmbuf_free_bulk(bulk, n);
+	q->clean = clean;
+	q->used -= done - left;
 	return freed;
+}
+
+static inline void
+post_segment(struct emu_txq *q, const struct rte_mbuf *m, struct rte_mbuf *last_of)
+{
+	struct emu_tx_desc *d = &q->ring[q->post];
+
+	d->iova = rte_pktmbuf_iova(m);
+	d->len = m->data_len;
+	d->last = last_of != NULL;
+	q->sw[q->post] = last_of;
+	q->post = advance(q->post, q->nb_desc);
 }
 
 static inline void
 post_packet(struct emu_txq *q, struct rte_mbuf *pkt)
 {
-	struct rte_mbuf *m;
+	const struct rte_mbuf *m = pkt;
 
-	for (m = pkt; m != NULL; m = m->next) {
-		struct emu_tx_desc *d = &q->ring[q->post];
-
-		d->iova = rte_pktmbuf_iova(m);
-		d->len = m->data_len;
-		d->last = m->next == NULL;
-		q->sw[q->post] = m->next == NULL ? pkt : NULL;
-		q->post = advance(q->post, q->nb_desc);
-	}
+	for (uint16_t segs = pkt->nb_segs; unlikely(segs > 1); segs--, m = m->next)
+		post_segment(q, m, NULL);
+	post_segment(q, m, pkt);
 	q->used += pkt->nb_segs;
 	q->tail += pkt->nb_segs;
+}
+
+/* The lines that the next burst will write: the device has read them a ring ago. */
+static inline void
+prefetch_tx_ring(const struct emu_txq *q, uint16_t n)
+{
+	uint16_t index = q->post;
+
+	for (uint16_t i = 0; i < n; i += PER_LINE) {
+		rte_prefetch0_write(&q->ring[index]);
+		index = index + PER_LINE < q->nb_desc ? index + PER_LINE : 0;
+	}
 }
 
 uint16_t
@@ -184,6 +231,7 @@ emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 		sent++;
 	}
 	__atomic_store_n(&q->doorbell, q->tail, __ATOMIC_RELEASE);
+	prefetch_tx_ring(q, nb);
 	q->stats.packets += sent;
 	q->stats.bytes += bytes;
 	return i;

@@ -227,6 +227,15 @@ feed_by_host(struct uplink_rxq *uq)
 	gate_open(&uq->gate);
 }
 
+static uint64_t
+mac_word(const struct rte_ether_addr *mac)
+{
+	uint64_t word = 0;
+
+	memcpy((char *)&word + 2, mac, sizeof(*mac));
+	return word;
+}
+
 /* From here on the NIC writes into the guest's memory. */
 static int
 lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
@@ -240,8 +249,7 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 	uq->tee->rxq = rxq;
 	uq->hdr_len = rxq->hdr_len;
 	uq->steer = (struct uplink_steer){
-		.mac = conf->mac,
-		.any_unicast = any_unicast,
+		.mac_word = mac_word(&conf->mac),
 		.exclusive = !conf->trust,
 	};
 	uq->missteered = false;

@@ -130,7 +130,8 @@ tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like)
 	}
 	p.like = sample;
 	p.app_priv = rte_pktmbuf_priv_size(like);
-	p.priv = RTE_ALIGN(p.app_priv, _Alignof(struct tee_rec)) + sizeof(struct tee_rec);
+	/* The record in one cache line, and the host buffer at the start of one. */
+	p.priv = RTE_ALIGN(p.app_priv + sizeof(struct tee_rec), RTE_CACHE_LINE_SIZE);
 	p.data_room = rte_pktmbuf_data_room_size(like);
 	mp = create_like(name, n, &p, like->socket_id);
 	if (mp == NULL)

@@ -25,6 +25,23 @@ stack_pop(struct tee_pool *tee, void **objs, unsigned int n)
 	return 0;
 }
 
+static void
+stack_push(struct tee_pool *tee, void *const *objs, unsigned int n)
+{
+	iovt_lock_take(&tee->lock);
+	memcpy(&tee->objs[tee->len], objs, n * sizeof(*objs));
+	tee->len += n;
+	iovt_lock_release(&tee->lock);
+}
+
+void
+tee_pool_put(struct tee_pool *tee, void *const *mbufs, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		tee_rec(tee, mbufs[i])->rxq = NULL;
+	stack_push(tee, mbufs, n);
+}
+
 /* For a refill: the mbufs that were in use last are the ones in the cache. */
 static inline int
 pop(struct tee_pool *tee, void **objs, unsigned int n)
@@ -52,7 +69,7 @@ struct refill {
  * RTE_MBUF_F_EXTERNAL is set when the packet is received, since drivers overwrite the flags.
  */
 static inline void
-bind_mbuf(void *ctx, unsigned int k, const struct iovt_buf *buf)
+bind_mbuf(void *ctx, size_t k, const struct iovt_buf *buf)
 {
 	const struct refill *r = ctx;
 	struct rte_mbuf *m = r->mbufs[k];
@@ -60,7 +77,7 @@ bind_mbuf(void *ctx, unsigned int k, const struct iovt_buf *buf)
 
 	m->buf_addr = buf->va - r->shift;
 	rte_mbuf_iova_set(m, buf->iova - r->shift);
-	m->buf_len = RTE_MIN(buf->len + r->shift, (uint32_t)UINT16_MAX);
+	m->buf_len = buf->len + r->shift;
 	rec->rxq = r->rxq;
 	rec->id = buf->id;
 }
@@ -98,10 +115,20 @@ refill(struct tee_pool *tee, void **objs, unsigned int n)
 	}
 	/* A chain that only a copy can use blocks the ring until a copy needs it: not starvation. */
 	if (tee->starve_nic && (tee->rxq == NULL || !tee->rxq->head_unbindable)) {
-		tee_pool_put(tee, objs, n);
+		stack_push(tee, objs, n);
 		return -ENOBUFS;
 	}
 	return 0;
+}
+
+void
+tee_unbind(struct tee_rec *rec)
+{
+	struct iovt_rxq *rxq = rec->rxq;
+	uint16_t id = rec->id;
+
+	rec->rxq = NULL;
+	iovt_rxq_reclaim(rxq, &id, 1);
 }
 
 /* Freed by the switch, undelivered: the guest buffer is lent again, the mbuf is just an mbuf. */
@@ -112,14 +139,10 @@ tee_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
 
 	for (unsigned int i = 0; tee->is_tee && i < n; i++) {
 		struct tee_rec *rec = tee_rec(tee, objs[i]);
-		struct iovt_rxq *rxq = rec->rxq;
-
-		if (rxq == NULL)
-			continue;
-		rec->rxq = NULL;
-		iovt_rxq_reclaim(rxq, &rec->id, 1);
+		if (rec->rxq != NULL)
+			tee_unbind(rec);
 	}
-	tee_pool_put(tee, objs, n);
+	stack_push(tee, objs, n);
 	return 0;
 }
 

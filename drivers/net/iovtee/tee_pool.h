@@ -23,9 +23,9 @@
 
 /* What an mbuf is bound to. In the object, behind the application's private area. */
 struct tee_rec {
-	struct rte_mbuf_ext_shared_info shinfo;
 	struct iovt_rxq *rxq; /* NULL: not bound */
 	uint16_t id;          /* the guest buffer */
+	struct rte_mbuf_ext_shared_info shinfo;
 };
 
 /* A stack of objects; all below len only in pools of mapped queues (tee_pool_create). */
@@ -35,6 +35,8 @@ struct tee_pool {
 	/*
 	 * The short way back for mbufs whose guest buffer was delivered, past the lock: put by a sender that
 	 * holds the lock of the guest's queue, got by whoever refills the NIC's queue, one at a time each.
+	 * What their tee_rec says is void: it is written anew by the refill, or cleared when they leave this
+	 * ring for the stack.
 	 */
 	struct rte_ring *delivered;
 	/* Pools of mapped queues; changed only while the queue's poller is gated out. */
@@ -84,15 +86,8 @@ tee_use_host_buf(const struct tee_pool *tee, struct rte_mbuf *m)
 	m->ol_flags &= ~RTE_MBUF_F_EXTERNAL;
 }
 
-/** Give free (no longer bound) mbufs back. Any lcore. */
-static inline void
-tee_pool_put(struct tee_pool *tee, void *const *mbufs, unsigned int n)
-{
-	iovt_lock_take(&tee->lock);
-	memcpy(&tee->objs[tee->len], mbufs, n * sizeof(*mbufs));
-	tee->len += n;
-	iovt_lock_release(&tee->lock);
-}
+/** Give free mbufs back; their tee_rec is cleared. Any lcore. */
+void tee_pool_put(struct tee_pool *tee, void *const *mbufs, unsigned int n);
 
 /**
  * Give the mbufs of delivered packets back: the hot path's way around rte_pktmbuf_free. With the lock of the
@@ -107,6 +102,9 @@ tee_pool_put_delivered(struct tee_pool *tee, struct rte_mbuf *const *mbufs, unsi
 	if (unlikely(put < n))
 		tee_pool_put(tee, objs + put, n - put);
 }
+
+/** Give the guest buffer that an mbuf is bound to back, undelivered. Any lcore. */
+void tee_unbind(struct tee_rec *rec);
 
 /**
  * The bound mbuf that holds this segment's data: the segment itself, the one that it is a clone of, or

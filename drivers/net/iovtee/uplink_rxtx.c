@@ -36,8 +36,6 @@ uplink_rx_plain(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 static __rte_noinline void
 debind(struct uplink_rxq *q, struct rte_mbuf *m)
 {
-	struct tee_rec *rec = tee_rec(q->tee, m);
-	struct iovt_rxq *rxq = rec->rxq;
 	char *host = tee_host_buf(q->tee, m) + RTE_PKTMBUF_HEADROOM;
 	uint64_t flags = m->ol_flags;
 
@@ -45,8 +43,7 @@ debind(struct uplink_rxq *q, struct rte_mbuf *m)
 	tee_use_host_buf(q->tee, m);
 	m->data_off = RTE_PKTMBUF_HEADROOM;
 	m->ol_flags = flags & ~RTE_MBUF_F_EXTERNAL;
-	rec->rxq = NULL;
-	iovt_rxq_reclaim(rxq, &rec->id, 1);
+	tee_unbind(tee_rec(q->tee, m));
 	q->debound_packets++;
 	if (q->steer.exclusive && !q->missteered) {
 		q->missteered = true;
@@ -66,38 +63,50 @@ trim_headroom(struct rte_mbuf *m, uint16_t hdr_len)
 	m->buf_addr = (char *)m->buf_addr + cut;
 	rte_mbuf_iova_set(m, rte_mbuf_iova_get(m) + cut);
 	m->buf_len -= cut;
-	m->data_off = hdr_len;
+}
+
+/* Data offset and port, which lie in one word with the reference count and the number of segments. */
+static inline void
+place(struct rte_mbuf *m, uint16_t data_off, uint16_t port)
+{
+	uint64_t *word = (uint64_t *)RTE_PTR_ADD(m, offsetof(struct rte_mbuf, rearm_data));
+
+	*word = (*word & UINT64_C(0x0000ffffffff0000)) | data_off | (uint64_t)port << 48;
+}
+
+/* Compare a packet's destination with an address in the upper 48 bits of a word. */
+static inline bool
+same_address(const char *data, uint64_t mac_word)
+{
+	return *(const unaligned_uint64_t *)data << 16 == mac_word;
 }
 
 static __rte_always_inline uint16_t
 rx_mapped(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t n, const bool strict,
 	const bool any_unicast)
 {
+	const uint16_t data_off = strict ? q->hdr_len : RTE_PKTMBUF_HEADROOM, port = q->port;
 	const struct tee_pool *tee = q->tee;
 	uint16_t got = poll_nic(q, pkts, n);
 	uint16_t bound = 0;
 
 	for (uint16_t i = 0; i < got; i++) {
-		char *data = rte_pktmbuf_mtod(pkts[i], char *);
-
-		rte_prefetch0(data);
-		rte_prefetch0(data - q->hdr_len);
-		rte_prefetch0(tee_rec(tee, pkts[i]));
-	}
-	for (uint16_t i = 0; i < got; i++) {
 		struct rte_mbuf *m = pkts[i];
-		const struct rte_ether_hdr *eth;
+		const char *data;
 
-		m->port = q->port;
-		if (unlikely(!tee_is_bound(tee, m)))
+		if (unlikely(!tee_is_bound(tee, m))) {
+			m->port = port;
 			continue;
+		}
 		bound++;
 		m->ol_flags |= RTE_MBUF_F_EXTERNAL;
+		place(m, data_off, port);
 		if (strict)
-			trim_headroom(m, q->hdr_len);
-		eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-		if (any_unicast ? unlikely(!rte_is_unicast_ether_addr(&eth->dst_addr))
-				: unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &q->steer.mac)))
+			trim_headroom(m, data_off);
+		data = rte_pktmbuf_mtod(m, const char *);
+		rte_prefetch0(data - q->hdr_len); /* for its delivery */
+		if (unlikely(any_unicast ? data[0] & RTE_ETHER_GROUP_ADDR
+					 : !same_address(data, q->steer.mac_word)))
 			debind(q, m);
 	}
 	q->bound_packets += bound;

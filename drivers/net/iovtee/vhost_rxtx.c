@@ -24,45 +24,47 @@ static const struct iovt_vnet_hdr hdr_checked = {
 };
 
 /* From the NIC's findings, never from guest memory (virtio 1.2, 5.1.6.4). */
-static inline const struct iovt_vnet_hdr *
-hdr_for(const struct vhost_txq *q, const struct rte_mbuf *m)
+static __rte_always_inline const struct iovt_vnet_hdr *
+hdr_for(const struct rte_mbuf *m, const bool guest_csum)
 {
-	bool good = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-
-	return q->guest_csum && good ? &hdr_checked : &hdr_plain;
+	if (!guest_csum)
+		return &hdr_plain;
+	return (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD
+		? &hdr_checked
+		: &hdr_plain;
 }
 
-/* Nobody else may hold a packet that the guest gets in place. */
+/* Nobody else may hold a packet that the guest gets in place, and it is whole. */
 static inline bool
 is_unshared(const struct rte_mbuf *m, const struct tee_rec *rec)
 {
-	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
-		rte_mbuf_ext_refcnt_read(&rec->shinfo) == 1;
+	return ((rte_mbuf_refcnt_read(m) ^ 1) | (m->nb_segs ^ 1) |
+		       (rte_mbuf_ext_refcnt_read(&rec->shinfo) ^ 1)) == 0;
 }
 
 /*
  * Deliver packets where the NIC wrote them, one used-ring entry each, up to the first that cannot be.
  * Returns how many; their mbufs are free again.
  */
-static inline uint16_t
-deliver_in_place(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+static __rte_always_inline uint16_t
+deliver_in_place(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n, const bool guest_csum)
 {
 	const struct rte_mempool *tee_mp = q->tee_mp;
+	const struct tee_pool *tee = q->tee;
 	struct iovt_rxq *rxq = q->rxq;
 	struct iovt_run run = iovt_run_start(rxq);
-	uint32_t bytes = 0;
-	uint16_t i;
+	uint64_t bytes = 0;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
-		struct tee_rec *rec = tee_rec(q->tee, m);
+		struct tee_rec *rec = tee_rec(tee, m);
 
 		if (unlikely(m->pool != tee_mp || rec->rxq != rxq || !is_unshared(m, rec)))
 			break;
 		if (unlikely(!iovt_run_complete(&run, rec->id, rte_pktmbuf_mtod(m, void *),
-			    m->data_len, hdr_for(q, m))))
+			    m->data_len, hdr_for(m, guest_csum))))
 			break;
-		rec->rxq = NULL;
 		bytes += m->data_len;
 	}
 	iovt_run_stop(rxq, &run);
@@ -131,7 +133,7 @@ copy_segments(struct iovt_rxq *rxq, const struct rte_mbuf *m, const struct iovt_
 static inline int
 deliver_copy(struct vhost_txq *q, struct rte_mbuf *m)
 {
-	const struct iovt_vnet_hdr *hdr = hdr_for(q, m);
+	const struct iovt_vnet_hdr *hdr = hdr_for(m, q->guest_csum);
 	uint64_t *reason = &q->stats.copied_unbound;
 	int ret;
 
@@ -192,7 +194,8 @@ tx_batch(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 	}
 	while (i < n) {
 		if (likely(pkts[i]->pool == q->tee_mp))
-			i += deliver_in_place(q, pkts + i, n - i);
+			i += q->guest_csum ? deliver_in_place(q, pkts + i, n - i, true)
+					   : deliver_in_place(q, pkts + i, n - i, false);
 		if (likely(i == n) || unlikely(deliver_copy(q, pkts[i]) < 0))
 			break;
 		copied[nf++] = pkts[i++];
