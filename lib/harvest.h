@@ -109,6 +109,7 @@ iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn 
 	q->head_unbindable = false;
 	if (iovt_unlikely(n < min))
 		goto out;
+	iovt_split_prefetch(&q->vr, n);
 	for (; k < n && q->nr_reclaimed > 0; k++) {
 		iovt_lend_again(q, &buf);
 		lend(ctx, k, &buf);
@@ -123,7 +124,7 @@ iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn 
 		k = 0;
 	}
 	q->nr_lent += k;
-	iovt_split_prefetch(&q->vr, k);
+	iovt_split_fetch(&q->vr, n);
 out:
 	iovt_lock_release(&q->lock);
 	return k;

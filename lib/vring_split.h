@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The split virtqueue (virtio 1.2, 2.7) behind six verbs, device side:
+ * The split virtqueue (virtio 1.2, 2.7) behind a few verbs, device side:
  *
  *   available  how many chains the guest has made available
- *   prefetch   bring the next descriptors into the cache
+ *   prefetch   bring into the cache what fetch will need
+ *   fetch      bring the next descriptors into the cache
  *   take       read and check the next available chain; peek, read_simple and consume do the same
  *              for runs of single descriptors
  *   untake     give the newest taken chains back, unread
@@ -58,27 +59,46 @@ iovt_split_available(struct iovt_vring_split *vr, unsigned int want)
 }
 
 /*
- * Bring into the cache what the next n entries will need: their descriptors, as far as entries are known
- * to be available (others are being written, and would have to be fetched again), and the avail entries
- * behind them. Every fourth is looked at, since a cache line holds four descriptors and drivers
- * mostly offer them in order.
+ * The next n entries are about to be taken: start to bring into the cache what fetch() will look at after
+ * that, which is the guest's index, if it has to be read again then, and the entries behind these.
  */
 IOVT_INLINE void
 iovt_split_prefetch(const struct iovt_vring_split *vr, unsigned int n)
 {
+	uint16_t known = vr->avail_seen - vr->last_avail, next = vr->last_avail + n;
+
+	if (known < 2 * n)
+		__builtin_prefetch(&vr->avail->idx);
+	__builtin_prefetch(&vr->avail->ring[next & (vr->size - 1)]);
+	__builtin_prefetch(&vr->avail->ring[(next + n - 1) & (vr->size - 1)]);
+}
+
+IOVT_INLINE void
+iovt_split_fetch_one(const struct iovt_vring_split *vr, unsigned int k)
+{
+	uint16_t head = IOVT_READ_ONCE(vr->avail->ring[(vr->last_avail + k) & (vr->size - 1)]);
+
+	__builtin_prefetch(&vr->desc[head & (vr->size - 1)]);
+}
+
+/*
+ * Bring the descriptors of the next n entries into the cache, as far as entries are available: others are
+ * being written, and would have to be fetched again. Every fourth is looked at, since a cache line
+ * holds four descriptors and drivers mostly offer them in order.
+ */
+IOVT_INLINE void
+iovt_split_fetch(const struct iovt_vring_split *vr, unsigned int n)
+{
 	uint16_t known = vr->avail_seen - vr->last_avail;
-	uint16_t mask = vr->size - 1;
 
 	if (known < n)
 		known = iovt_load_acquire(&vr->avail->idx) - vr->last_avail;
 	if (n > known)
 		n = known;
-	for (unsigned int i = 0; i < n; i += 4) {
-		uint16_t head = IOVT_READ_ONCE(vr->avail->ring[(vr->last_avail + i) & mask]);
-
-		__builtin_prefetch(&vr->desc[head & mask]);
-	}
-	__builtin_prefetch(&vr->avail->ring[(vr->last_avail + n) & mask]);
+	for (unsigned int i = 0; i < n; i += 4)
+		iovt_split_fetch_one(vr, i);
+	if (n > 0)
+		iovt_split_fetch_one(vr, n - 1);
 }
 
 /**

@@ -70,6 +70,8 @@ emu_rx_deliver(struct emu *emu, const uint8_t *data, uint16_t len, const struct 
 	enum emu_verdict verdict;
 	union emu_rx_desc desc;
 	struct emu_target t;
+	struct emu_rxq *q;
+	uint64_t iova;
 	uint8_t *va;
 
 	emu_steer_frame(&emu->steer, data, &p, &t);
@@ -81,9 +83,14 @@ emu_rx_deliver(struct emu *emu, const uint8_t *data, uint16_t len, const struct 
 		len -= RTE_VLAN_HLEN;
 	}
 	desc = emu_rx_describe(emu, &p, &t);
-	va = emu_rx_buffer(emu, emu->rxq[t.queue], len);
+	q = emu->rxq[t.queue];
+	iova = q->ring[q->index].read.iova;
+	va = iommu_access(&emu->mmu, &emu->hint, iova, len);
 	if (likely(va != NULL))
 		memcpy(va, data, len);
-	emu_rx_complete(emu, emu->rxq[t.queue], &desc, len);
+	else
+		emu_fault(emu, "write", iova, len);
+	emu_rx_write_back(&q->ring[q->index], &desc, len);
+	emu_rx_completed(emu, q, q->index + 1 < q->nb_desc ? q->index + 1 : 0, 1);
 	return EMU_DELIVERED;
 }

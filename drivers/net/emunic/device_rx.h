@@ -33,32 +33,23 @@ emu_rx_admit(struct emu *emu, uint16_t queue, uint16_t len)
 	return likely(len <= q->ring[q->index].read.len) ? EMU_DELIVERED : EMU_OVERSIZED;
 }
 
-/** Where the next frame goes, or NULL: a fault, which is counted. */
-static inline uint8_t *
-emu_rx_buffer(struct emu *emu, const struct emu_rxq *q, uint16_t len)
-{
-	uint64_t iova = q->ring[q->index].read.iova;
-	uint8_t *va = iommu_access(&emu->mmu, &emu->hint, iova, len);
-
-	if (unlikely(va == NULL))
-		emu_fault(emu, "write", iova, len);
-	return va;
-}
-
-/** Write the descriptor back; the frame is in memory. */
+/** Write a descriptor back; the frame is in memory. desc says all but the frame's length. */
 static inline void
-emu_rx_complete(struct emu *emu, struct emu_rxq *q, const union emu_rx_desc *desc, uint16_t len)
+emu_rx_write_back(union emu_rx_desc *d, const union emu_rx_desc *desc, uint16_t len)
 {
-	union emu_rx_desc *d = &q->ring[q->index];
+	d->read.iova = desc->read.iova;
+	__atomic_store_n(&d->read.len, desc->read.len | len, __ATOMIC_RELEASE);
+}
+static_assert(offsetof(union emu_rx_desc, wb.len) == offsetof(union emu_rx_desc, read.len),
+	"the frame's length is in the lowest bits of the second word");
 
-	d->wb.rss = desc->wb.rss;
-	d->wb.vlan_tci = desc->wb.vlan_tci;
-	d->wb.ptype = desc->wb.ptype;
-	d->wb.len = len;
-	__atomic_store_n(&d->wb.status, desc->wb.status, __ATOMIC_RELEASE);
-	__atomic_store_n(&q->head, q->head + 1, __ATOMIC_RELAXED);
-	q->index = q->index + 1 < q->nb_desc ? q->index + 1 : 0;
-	emu->counters[EMU_RX_FRAMES]++;
+/** n descriptors were written back; index is the next one's. */
+static inline void
+emu_rx_completed(struct emu *emu, struct emu_rxq *q, uint16_t index, unsigned int n)
+{
+	q->index = index;
+	__atomic_store_n(&q->head, q->head + n, __ATOMIC_RELAXED);
+	emu->counters[EMU_RX_FRAMES] += n;
 }
 
 #endif /* EMUNIC_DEVICE_RX_H */

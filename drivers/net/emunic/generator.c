@@ -186,33 +186,13 @@ aim(const struct emu *emu, struct flow *flow)
 	flow->epoch = emu->steer.epoch;
 }
 
-static inline enum emu_verdict
-deliver(struct emu *emu, const struct emu_generator *g, const struct flow *flow)
-{
-	const uint16_t len = g->conf.frame;
-	enum emu_verdict verdict = emu_rx_admit(emu, flow->queue, len);
-	uint8_t *va;
-
-	if (unlikely(verdict != EMU_DELIVERED))
-		return emu_rx_refuse(emu, flow->queue, verdict);
-	va = emu_rx_buffer(emu, emu->rxq[flow->queue], len);
-	if (likely(va != NULL))
-		build_frame(g, flow, g->next, emu->now, va);
-	emu_rx_complete(emu, emu->rxq[flow->queue], &flow->desc, len);
-	return EMU_DELIVERED;
-}
-
 /* A NIC fetches descriptors many at a time, before it has frames for them. A hint. */
-static void
-fetch_descriptors(struct emu *emu, uint16_t queue, unsigned int n)
+static inline void
+fetch_descriptors(struct emu *emu, const struct emu_rxq *q, unsigned int n)
 {
-	struct emu_rxq *q = queue != EMU_NO_QUEUE ? emu->rxq[queue] : NULL;
-	uint16_t index;
+	uint16_t index = q->index;
 
-	if (!emu_rx_ready(q))
-		return;
-	index = q->index;
-	for (n = RTE_MIN(n, q->limit - q->head); n > 0; n--) {
+	for (; n > 0; n--) {
 		const union emu_rx_desc *d = &q->ring[index];
 
 		rte_prefetch0_write(iommu_access(&emu->mmu, &emu->hint, d->read.iova, d->read.len));
@@ -221,17 +201,58 @@ fetch_descriptors(struct emu *emu, uint16_t queue, unsigned int n)
 }
 
 /* The next ones will be written, too. */
-static void
-prepare_descriptors(const struct emu *emu, uint16_t queue)
+static inline void
+prepare_descriptors(const struct emu_rxq *q)
 {
-	const struct emu_rxq *q = queue != EMU_NO_QUEUE ? emu->rxq[queue] : NULL;
-	unsigned int n;
+	unsigned int n = RTE_MIN(q->limit - q->head, (uint32_t)EMU_BATCH);
 
-	if (q == NULL)
-		return;
-	n = RTE_MIN(q->limit - q->head, (uint32_t)EMU_BATCH);
 	for (unsigned int i = 0; i < n; i += RTE_CACHE_LINE_SIZE / sizeof(q->ring[0]))
 		rte_prefetch0_write(&q->ring[(q->index + i) % q->nb_desc]);
+}
+
+static inline uint16_t
+flow_after(const struct emu_generator *g, uint16_t flow)
+{
+	return flow + 1u < g->conf.flows ? flow + 1 : 0;
+}
+
+/*
+ * The next frame was admitted: deliver it, and up to n in all, as long as they go to the same queue and
+ * find room. What does not change meanwhile is looked up once.
+ */
+static unsigned int
+deliver_run(struct emu *emu, struct emu_generator *g, unsigned int n)
+{
+	const uint16_t len = g->conf.frame, queue = g->flows[g->next].queue;
+	const uint32_t epoch = emu->steer.epoch;
+	struct emu_rxq *q = emu->rxq[queue];
+	uint16_t index = q->index, next = g->next;
+	unsigned int done;
+
+	n = RTE_MIN(n, q->limit - q->head);
+	fetch_descriptors(emu, q, n);
+	for (done = 0; done < n; done++) {
+		const struct flow *flow = &g->flows[next];
+		union emu_rx_desc *d = &q->ring[index];
+		uint64_t iova = d->read.iova;
+		uint8_t *va;
+
+		if (unlikely(flow->queue != queue || flow->epoch != epoch || d->read.len < len))
+			break;
+		va = iommu_access(&emu->mmu, &emu->hint, iova, len);
+		if (likely(va != NULL))
+			build_frame(g, flow, next, emu->now, va);
+		else
+			emu_fault(emu, "write", iova, len);
+		emu_rx_write_back(d, &flow->desc, len);
+		g->seqs[next]++;
+		next = flow_after(g, next);
+		index = index + 1 < q->nb_desc ? index + 1 : 0;
+	}
+	g->next = next;
+	emu_rx_completed(emu, q, index, done);
+	prepare_descriptors(q);
+	return done;
 }
 
 /** Generate at most `budget` frames. */
@@ -239,26 +260,27 @@ unsigned int
 emu_gen_run(struct emu *emu, unsigned int budget)
 {
 	struct emu_generator *g = emu->gen;
-	unsigned int n;
+	unsigned int n = 0;
 
 	if (g->conf.count != 0)
 		budget = RTE_MIN(budget, g->conf.count - g->made);
-	for (n = 0; n < budget; n++) {
+	while (n < budget) {
 		struct flow *flow = &g->flows[g->next];
+		enum emu_verdict verdict;
 
 		if (unlikely(flow->epoch != emu->steer.epoch))
 			aim(emu, flow);
-		if (n % EMU_BATCH == 0)
-			fetch_descriptors(emu, flow->queue,
-				RTE_MIN(budget - n, (unsigned int)EMU_BATCH));
-		if (deliver(emu, g, flow) == EMU_BLOCKED)
+		verdict = emu_rx_admit(emu, flow->queue, g->conf.frame);
+		if (likely(verdict == EMU_DELIVERED)) {
+			n += deliver_run(emu, g, RTE_MIN(budget - n, (unsigned int)EMU_BATCH));
+			continue;
+		}
+		if (emu_rx_refuse(emu, flow->queue, verdict) == EMU_BLOCKED)
 			break;
 		g->seqs[g->next]++;
-		if (++g->next == g->conf.flows)
-			g->next = 0;
+		g->next = flow_after(g, g->next);
+		n++;
 	}
 	g->made += n;
-	if (n > 0)
-		prepare_descriptors(emu, g->flows[g->next].queue);
 	return n;
 }
