@@ -141,28 +141,54 @@ tx_done(const struct emu_txq *q)
 	return __atomic_load_n(&q->head, __ATOMIC_ACQUIRE) - (q->tail - q->used);
 }
 
+/* Buffers on their way back to their pool. */
+struct bulk {
+	struct rte_mbuf *mbufs[CLEAN_BULK];
+	unsigned int n;
+};
+
+static inline void
+bulk_flush(struct bulk *b)
+{
+	if (b->n > 0)
+		rte_mempool_put_bulk(b->mbufs[0]->pool, (void **)b->mbufs, b->n);
+	b->n = 0;
+}
+
+/* rte_pktmbuf_free_bulk(), inlined, as vectorised drivers do it. */
+static inline void
+bulk_free(struct bulk *b, struct rte_mbuf *pkt)
+{
+	struct rte_mbuf *m, *next;
+
+	for (m = pkt; m != NULL; m = next) {
+		next = m->next;
+		m = rte_pktmbuf_prefree_seg(m);
+		if (unlikely(m == NULL))
+			continue;
+		if (unlikely(b->n == CLEAN_BULK || (b->n > 0 && b->mbufs[0]->pool != m->pool)))
+			bulk_flush(b);
+		b->mbufs[b->n++] = m;
+	}
+}
+
 /* Free packets that the device has sent, at most `most`; returns how many. */
 unsigned int
 emu_tx_clean(struct emu_txq *q, unsigned int most)
 {
-	struct rte_mbuf *bulk[CLEAN_BULK];
-	unsigned int n = 0, freed = 0;
+	struct bulk b = {.n = 0};
+	unsigned int freed = 0;
 	uint32_t done = tx_done(q), left;
 	uint16_t clean = q->clean;
 
 	for (left = done; left > 0 && freed < most; left--) {
 		if (likely(q->sw[clean] != NULL)) {
-			bulk[n++] = q->sw[clean];
+			bulk_free(&b, q->sw[clean]);
 			freed++;
-		}
-		if (n == CLEAN_BULK) {
-			rte_pktmbuf_free_bulk(bulk, n);
-			n = 0;
 		}
 		clean = advance(clean, q->nb_desc);
 	}
-	if (n > 0)
-		rte_pktmbuf_free_bulk(bulk, n);
+	bulk_flush(&b);
 	q->clean = clean;
 	q->used -= done - left;
 	return freed;

@@ -10,6 +10,12 @@
 #ifndef IOVTEE_CONTROL_H
 #define IOVTEE_CONTROL_H
 
+/**
+ * Before the first port of this process, and again for each.
+ * @return 0, or negative errno (logged).
+ */
+int control_init(void);
+
 void control_lock(void);
 void control_unlock(void);
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <string.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/membarrier.h>
 
 #include "gate.h"
-#include "log.h"
 
 static int
 membarrier(int command)
@@ -18,14 +17,7 @@ membarrier(int command)
 int
 gate_init(void)
 {
-	int ret = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-
-	if (ret < 0)
-		IOVTEE_LOG(ERR,
-			"membarrier(2) is refused: %s; the plugin needs Linux 4.14 or later, and a "
-			"seccomp profile that allows the call",
-			strerror(-ret));
-	return ret;
+	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 }
 
 /* Afterwards, what any thread of this process did before is visible, and it sees what we did before. */

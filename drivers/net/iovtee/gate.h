@@ -49,7 +49,7 @@ gate_enter(struct gate *g)
 
 /**
  * Make gates usable in this process. Control thread.
- * @return 0, or negative errno (logged): the kernel or a sandbox has no membarrier(2).
+ * @return 0, or negative errno: the kernel or a sandbox has no membarrier(2).
  */
 int gate_init(void);
 

@@ -195,7 +195,7 @@ uplink_probe(struct rte_vdev_device *vdev)
 	}
 	ret = uplink_args_parse(name, args != NULL ? args : "", &parsed);
 	if (ret == 0)
-		ret = gate_init();
+		ret = control_init();
 	if (ret < 0)
 		return ret;
 	dev = rte_eth_vdev_allocate(vdev, sizeof(*up));

@@ -109,7 +109,7 @@ vhost_probe(struct rte_vdev_device *vdev)
 	}
 	ret = vhost_args_parse(name, args != NULL ? args : "", &conf);
 	if (ret == 0)
-		ret = gate_init();
+		ret = control_init();
 	if (ret < 0)
 		return ret;
 	dev = rte_eth_vdev_allocate(vdev, sizeof(struct vhost_port));
