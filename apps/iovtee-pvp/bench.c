@@ -11,6 +11,7 @@
 #include <rte_cycles.h>
 
 #include "bench.h"
+#include "distance.h"
 #include "message.h"
 #include "port.h"
 #include "round.h"
@@ -146,6 +147,7 @@ run_throughput(struct results *r, unsigned int frame, const struct datapath *dps
 	ret = set_traffic(o, dps, o->frames[frame], 0);
 	for (unsigned int round = 0; ret == 0 && round < o->rounds; round++) {
 		progress(o, frame, round);
+		results_distance(r, frame)[round] = distance_measure(switch_lcore);
 		for (unsigned int i = 0; ret == 0 && i < o->datapath_count; i++) {
 			const unsigned int d = turn_of(o, round, i);
 

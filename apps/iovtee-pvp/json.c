@@ -70,6 +70,7 @@ result(const struct results *r, unsigned int frame, unsigned int datapath)
 	put_real(object, "latency_us_p50", s->latency_us[LATENCY_P50]);
 	put_real(object, "latency_us_p99", s->latency_us[LATENCY_P99]);
 	put_real(object, "mean_burst", s->burst);
+	put_median(object, "core_round_trip", results_distance(r, frame), rounds);
 	put_real(object, "interrupted", s->interrupted);
 	if (s->zero_copy >= 0)
 		put_real(object, "zero_copy", s->zero_copy);

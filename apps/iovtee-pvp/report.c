@@ -136,6 +136,17 @@ print_stages(const struct row *row)
 }
 
 static void
+print_distance(const struct results *r, unsigned int frame)
+{
+	const double *distance = results_distance(r, frame);
+	const unsigned int n = r->options->rounds;
+
+	printf(LABEL "%.0f [%.0f %.0f] cycles\n", "core to core and back",
+		quantile(distance, n, 0.5), quantile(distance, n, 0.25),
+		quantile(distance, n, 0.75));
+}
+
+static void
 print_frame(const struct results *r, unsigned int frame)
 {
 	const struct row row = {r, results_baseline(r, frame), frame};
@@ -146,6 +157,7 @@ print_frame(const struct results *r, unsigned int frame)
 	for (unsigned int d = 0; d < r->options->datapath_count; d++)
 		printf(VALUE, r->options->datapaths[d]->name);
 	printf("\n");
+	print_distance(r, frame);
 	print_row(&row, "switch cycles per packet", cell_cycles);
 	print_stages(&row);
 	print_row(&row, "  total, 10th percentile", cell_cycles_p10);

@@ -13,8 +13,9 @@ results_init(struct results *r, const struct options *o)
 
 	r->options = o;
 	r->cells = calloc(count, sizeof(*r->cells));
-	if (r->cells == NULL)
-		return -ENOMEM;
+	r->distance = calloc(o->frame_count * o->rounds, sizeof(*r->distance));
+	if (r->cells == NULL || r->distance == NULL)
+		ret = -ENOMEM;
 	for (unsigned int i = 0; ret == 0 && i < count; i++)
 		ret = samples_init(&r->cells[i], o->rounds);
 	if (ret < 0)
@@ -30,7 +31,9 @@ results_free(struct results *r)
 	for (unsigned int i = 0; r->cells != NULL && i < count; i++)
 		samples_free(&r->cells[i]);
 	free(r->cells);
+	free(r->distance);
 	r->cells = NULL;
+	r->distance = NULL;
 }
 
 const struct samples *

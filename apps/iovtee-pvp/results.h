@@ -11,12 +11,19 @@ struct results {
 	const struct options *options;
 	double tsc_mhz;
 	struct samples *cells; /* [frame][datapath] */
+	double *distance;      /* [frame][round], see distance.h */
 };
 
 static inline struct samples *
 results_cell(const struct results *r, unsigned int frame, unsigned int datapath)
 {
 	return &r->cells[frame * r->options->datapath_count + datapath];
+}
+
+static inline double *
+results_distance(const struct results *r, unsigned int frame)
+{
+	return &r->distance[frame * r->options->rounds];
 }
 
 int results_init(struct results *r, const struct options *o);
