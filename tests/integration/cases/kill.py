@@ -62,7 +62,7 @@ def kill_one(pvp, rng):
     accounts.check_ended(pvp)
 
 
-@test("nf-killed", seconds=150)
+@test("nf-killed")
 def killed(bed):
     seed = random.randrange(1 << 32)
     rng, end = random.Random(seed), time.monotonic() + SECONDS

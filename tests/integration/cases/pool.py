@@ -10,7 +10,7 @@ from harness.testpmd import eal_args, lcore_args, runtime_dir
 BINARY = "/usr/bin/dpdk-test"
 
 
-@test("mempool-autotest", seconds=150)
+@test("mempool-autotest")
 def mempool_autotest(bed):
     bed.need_iovtee()
     if not os.path.exists(BINARY):
