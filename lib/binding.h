@@ -29,7 +29,7 @@ struct iovt_binding {
 	uint8_t *va;    /* first byte of the virtio-net header, in our mapping */
 	uint32_t len;   /* bytes, header included */
 	uint32_t state; /* enum iovt_binding_state */
-} __attribute__((aligned(16)));
+};
 
 /* The one place where a binding changes state. Under the queue's lock. */
 IOVT_INLINE void

@@ -82,10 +82,7 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 	return true;
 }
 
-/*
- * The first ones were reclaimed before, and their ids are
- * on that stack still; the others are the newest that were taken.
- */
+/* The first ones were reclaimed before, and their ids are on that stack still; the others are the newest. */
 void
 iovt_unlend(struct iovt_rxq *q, unsigned int again, unsigned int fresh)
 {

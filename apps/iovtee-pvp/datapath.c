@@ -39,7 +39,7 @@
  * would pull every cache line out of the switch's cache, which no NIC's DMA read does.
  */
 #define EMUNIC "net_emunic@I,engine=step,gen=1,start=manual,verify=64"
-#define VIRTIO "net_virtio_user@I,path=@S,mac=@M,mrg_rxbuf=0,queue_size=" RTE_STR(VIRTQUEUE_SIZE)
+#define VIRTIO "net_virtio_user@I,path=@S,mac=@M,queue_size=" RTE_STR(VIRTQUEUE_SIZE)
 #define PLUGIN "librte_net_iovtee.so"
 
 const struct datapath_spec datapath_specs[] = {

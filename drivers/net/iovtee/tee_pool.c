@@ -139,6 +139,7 @@ tee_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
 
 	for (unsigned int i = 0; tee->is_tee && i < n; i++) {
 		struct tee_rec *rec = tee_rec(tee, objs[i]);
+
 		if (rec->rxq != NULL)
 			tee_unbind(rec);
 	}

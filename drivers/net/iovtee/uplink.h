@@ -21,8 +21,8 @@ struct vhost_txq;
 
 /* What to do with the packets of a mapped queue. Set by the control path under the gate. */
 struct uplink_steer {
-	uint64_t
-		mac_word; /* the guest's address, in the upper 48 bits as a little-endian load has it */
+	/* The guest's address, in the upper 48 bits as a little-endian load has it. */
+	uint64_t mac_word;
 	bool exclusive; /* trust=0: anything else that arrives proves that steering fails */
 };
 

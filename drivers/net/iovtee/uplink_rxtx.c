@@ -190,7 +190,6 @@ uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	/* Not our turn: the control path restarts the port. */
 	if (unlikely(!gate_try_enter(&q->gate)))
 		return 0;
-#pragma GCC unroll 4
 	for (uint16_t i = 0; i < n; i++)
 		flags |= pkts[i]->ol_flags;
 	if (unlikely(flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)))
