@@ -9,18 +9,18 @@
  */
 #define INDIRECT_MAX 1024
 
-/* Add one writable descriptor; what else a buffer for the device to fill may not be. */
+/* Add one descriptor, if it is for that direction and holds something. */
 static int64_t
-add_writable(struct iovt_segs *segs, const struct vring_desc *d)
+add_desc(struct iovt_segs *segs, const struct vring_desc *d, uint16_t dir)
 {
-	if (!(d->flags & VRING_DESC_F_WRITE) || d->len == 0)
+	if ((d->flags & VRING_DESC_F_WRITE) != dir || d->len == 0)
 		return -EPROTO;
 	return iovt_segs_add(segs, d->addr, d->len);
 }
 
 /* An indirect table (virtio 1.2, 2.7.5.3), read in place through the memory snapshot. */
 static int64_t
-read_indirect(const struct vring_desc *indirect, const struct iovt_guest_mem *mem,
+read_indirect(const struct vring_desc *indirect, uint16_t dir, const struct iovt_guest_mem *mem,
 	struct iovt_segs *segs)
 {
 	uint32_t n = indirect->len / sizeof(struct vring_desc);
@@ -40,7 +40,7 @@ read_indirect(const struct vring_desc *indirect, const struct iovt_guest_mem *me
 		d = iovt_desc_read(entry);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return -EPROTO;
-		len = add_writable(segs, &d);
+		len = add_desc(segs, &d, dir);
 		if (len < 0)
 			return len;
 		total += len;
@@ -55,7 +55,7 @@ read_indirect(const struct vring_desc *indirect, const struct iovt_guest_mem *me
 
 int64_t
 iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc first,
-	const struct iovt_guest_mem *mem, struct iovt_segs *segs)
+	uint16_t dir, const struct iovt_guest_mem *mem, struct iovt_segs *segs)
 {
 	struct vring_desc d = first;
 	int64_t total = 0, len;
@@ -65,10 +65,10 @@ iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc
 			/* An indirect descriptor ends its chain. */
 			if (d.flags & VRING_DESC_F_NEXT)
 				return -EPROTO;
-			len = read_indirect(&d, mem, segs);
+			len = read_indirect(&d, dir, mem, segs);
 			return len < 0 ? len : total + len;
 		}
-		len = add_writable(segs, &d);
+		len = add_desc(segs, &d, dir);
 		if (len < 0)
 			return len;
 		total += len;

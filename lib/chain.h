@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Descriptor chains: reading what a guest offers as receive buffers.
+ * Descriptor chains: reading what a guest offers as receive buffers, or sends.
  *
  * A chain is copied out of guest memory descriptor by descriptor, each read once, checked, and
- * kept here as a flat list of device-writable segments. Works for direct chains, indirect
+ * kept here as a flat list of segments. Works for direct chains, indirect
  * tables, and direct descriptors that end in an indirect table (virtio 1.2, 2.7.5.3).
  */
 #ifndef IOVT_CHAIN_H
@@ -17,6 +17,10 @@
 
 /* Segments kept for one packet. Longer chains are legal; what lies beyond is left unused. */
 #define IOVT_SEGS_MAX 128
+
+/* Which way the data of a chain goes: the flag that each of its descriptors has (virtio 1.2, 2.7.5). */
+#define IOVT_FROM_GUEST 0
+#define IOVT_TO_GUEST   VRING_DESC_F_WRITE
 
 struct iovt_seg {
 	uint64_t gpa;
@@ -67,11 +71,12 @@ iovt_segs_add(struct iovt_segs *segs, uint64_t gpa, uint32_t len)
  *
  * @param table split descriptor table of size entries, in guest memory.
  * @param first the head descriptor, already read.
+ * @param dir IOVT_TO_GUEST or IOVT_FROM_GUEST.
  * @param mem where indirect tables are looked up.
  * @return capacity in bytes (saturating), or -EPROTO: a loop, an index or an indirect table
- *   outside its bounds, a nested indirect table, a device-readable or an empty descriptor.
+ *   outside its bounds, a nested indirect table, a descriptor for the other direction or an empty one.
  */
 int64_t iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc first,
-	const struct iovt_guest_mem *mem, struct iovt_segs *segs);
+	uint16_t dir, const struct iovt_guest_mem *mem, struct iovt_segs *segs);
 
 #endif

@@ -39,7 +39,7 @@ take_from_ring(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
 		iovt_rxq_break(q, "avail index jumped");
 		return -EPROTO;
 	}
-	*len = iovt_split_take(&q->vr, &t->segs, id);
+	*len = iovt_split_take(&q->vr, IOVT_TO_GUEST, &t->segs, id);
 	if (*len < 0) {
 		iovt_rxq_break(q, "malformed descriptor chain");
 		return -EPROTO;

@@ -10,12 +10,6 @@
 
 #include "complete.h"
 
-/* One piece of a packet to be copied. */
-struct iovt_piece {
-	const void *data;
-	uint32_t len;
-};
-
 /**
  * Deliver a packet of len bytes, made of nr pieces, by copying. Between begin and end.
  *
@@ -40,7 +34,7 @@ iovt_rx_copy(struct iovt_rxq *q, const void *data, uint32_t len, const struct io
 	if (iovt_unlikely(q->state != IOVT_RXQ_RUNNING || iovt_split_available(&q->vr, 1) <= 0))
 		goto general;
 	segs.n = 0;
-	capacity = iovt_split_take(&q->vr, &segs, &id);
+	capacity = iovt_split_take(&q->vr, IOVT_TO_GUEST, &segs, &id);
 	if (iovt_unlikely(capacity < 0))
 		goto general;
 	va = iovt_guest_mem_va(q->mem, segs.seg[0].gpa, segs.seg[0].len);

@@ -18,6 +18,12 @@
 /* Regions of a memory table: what the vhost-user protocol allows without CONFIGURE_MEM_SLOTS. */
 #define IOVT_MEM_REGIONS_MAX 8
 
+/* Some bytes in this process: one piece of a packet that is copied to or from a guest. */
+struct iovt_piece {
+	const void *data;
+	uint32_t len;
+};
+
 struct iovt_mem_region {
 	uint64_t gpa;  /* guest physical address of the first byte */
 	uint64_t size; /* bytes, not 0 */

@@ -55,7 +55,7 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
 
 	segs.n = 0;
-	if (iovt_unlikely(iovt_split_take(&q->vr, &segs, &buf->id) < 0)) {
+	if (iovt_unlikely(iovt_split_take(&q->vr, IOVT_TO_GUEST, &segs, &buf->id) < 0)) {
 		iovt_rxq_break(q, "malformed descriptor chain");
 		return false;
 	}

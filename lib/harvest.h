@@ -43,7 +43,8 @@ IOVT_INLINE size_t
 iovt_lend_simple(struct iovt_rxq *q, size_t first, size_t n, iovt_lend_fn lend, void *ctx)
 {
 	const struct iovt_mem_region *r = q->region;
-	const struct iovt_split_range range = iovt_split_range(q->bind_min, IOVT_LEND_LEN_MAX);
+	const struct iovt_split_range range = iovt_split_range(IOVT_TO_GUEST, q->bind_min,
+		IOVT_LEND_LEN_MAX);
 	const uint64_t gpa = r->gpa, room = r->size - IOVT_LEND_LEN_MAX, iova = r->iova;
 	uint8_t *const va = r->va;
 	struct iovt_binding *const binding = q->binding;
@@ -109,6 +110,7 @@ iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn 
 	q->head_unbindable = false;
 	if (iovt_unlikely(n < min))
 		goto out;
+	iovt_split_fetch(&q->vr, n);
 	iovt_split_prefetch(&q->vr, n);
 	for (; k < n && q->nr_reclaimed > 0; k++) {
 		iovt_lend_again(q, &buf);

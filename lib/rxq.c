@@ -8,11 +8,8 @@
 static bool
 conf_valid(const struct iovt_rxq_conf *c)
 {
-	if (c->size == 0 || c->size > 32768 || (c->size & (c->size - 1)) != 0)
-		return false;
-	if (c->mem == NULL || c->desc == NULL || c->avail == NULL || c->used == NULL)
-		return false;
-	return c->lend_max <= c->size && (c->hdr_len == 12 || (c->hdr_len == 10 && !c->mergeable));
+	return c->lend_max <= c->ring.size &&
+		(c->hdr_len == 12 || (c->hdr_len == 10 && !c->mergeable));
 }
 
 /* Whole cache lines, zeroed. */
@@ -43,9 +40,11 @@ rxq_free(struct iovt_rxq *q)
 int
 iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 {
+	const struct iovt_vring_conf *ring = &conf->ring;
+	struct iovt_vring_split vr;
 	struct iovt_rxq *q;
 
-	if (!conf_valid(conf))
+	if (iovt_split_init(&vr, ring) < 0 || !conf_valid(conf))
 		return -EINVAL;
 	q = zalloc_lines(sizeof(*q));
 	if (q == NULL)
@@ -55,26 +54,14 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		.hdr_len = conf->hdr_len,
 		.mergeable = conf->mergeable,
 		.lend_max = conf->lend_max,
-		.unbindable_at = conf->last_avail - 1,
+		.unbindable_at = ring->last_avail - 1,
 		.bind_min = conf->hdr_len + conf->nic_max,
-		.vr =
-			{
-				.desc = conf->desc,
-				.avail = conf->avail,
-				.used = conf->used,
-				.mem = conf->mem,
-				.size = conf->size,
-				.last_avail = conf->last_avail,
-				.avail_seen = conf->last_avail,
-				.last_used = conf->last_used,
-				.published = conf->last_used,
-				.event_idx = conf->event_idx,
-			},
-		.binding = zalloc_lines(conf->size * sizeof(*q->binding)),
-		.reclaimed = zalloc_lines(conf->size * sizeof(*q->reclaimed)),
-		.taken = zalloc_lines(conf->size * sizeof(*q->taken)),
-		.mem = conf->mem,
-		.region = &conf->mem->region[0],
+		.vr = vr,
+		.binding = zalloc_lines(ring->size * sizeof(*q->binding)),
+		.reclaimed = zalloc_lines(ring->size * sizeof(*q->reclaimed)),
+		.taken = zalloc_lines(ring->size * sizeof(*q->taken)),
+		.mem = ring->mem,
+		.region = &ring->mem->region[0],
 		.release = conf->release,
 		.ctx = conf->ctx,
 	};

@@ -59,18 +59,11 @@ struct iovt_rxq_stats {
 };
 
 struct iovt_rxq_conf {
-	struct iovt_guest_mem *mem; /* a reference is taken */
-	struct vring_desc *desc;    /* the three areas, in our mapping, inside mem */
-	struct vring_avail *avail;
-	struct vring_used *used;
-	uint16_t size;       /* entries: a power of two, at most 32768 */
-	uint16_t last_avail; /* where to go on (SET_VRING_BASE) */
-	uint16_t last_used;
+	struct iovt_vring_conf ring;
 	uint16_t lend_max; /* buffers that may be with the NIC and the switch at once */
 	uint8_t hdr_len;   /* 12, or 10 for a guest without VERSION_1 and MRG_RXBUF */
 	bool mergeable;    /* MRG_RXBUF negotiated: a packet may take several buffers */
-	bool event_idx;
-	uint32_t nic_max; /* largest number of bytes that the NIC may write for one frame */
+	uint32_t nic_max;  /* largest number of bytes that the NIC may write for one frame */
 	/* Called once when the queue is put and its last buffer is back; must not block. */
 	void (*release)(void *ctx);
 	void *ctx;

@@ -26,6 +26,18 @@
 #include "chain.h"
 #include "guest_mem.h"
 
+/* A virtqueue as driver and front end have set it up. */
+struct iovt_vring_conf {
+	struct iovt_guest_mem *mem; /* the queue takes a reference */
+	struct vring_desc *desc;    /* the three areas, in our mapping, inside mem */
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t size;       /* entries: a power of two, at most 32768 */
+	uint16_t last_avail; /* where to go on (SET_VRING_BASE) */
+	uint16_t last_used;
+	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
+};
+
 struct iovt_vring_split {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
@@ -34,10 +46,36 @@ struct iovt_vring_split {
 	uint32_t size;       /* entries, a power of two */
 	uint16_t last_avail; /* next avail entry to take, free running */
 	uint16_t avail_seen; /* the guest's avail index as last read */
-	uint16_t last_used;  /* next used entry to write, free running */
-	uint16_t published;  /* used index as last shown to the guest */
-	bool event_idx;      /* VIRTIO_RING_F_EVENT_IDX negotiated */
+	uint16_t
+		fetched; /* the descriptors of entries before this one are in the cache, or coming */
+	uint16_t last_used; /* next used entry to write, free running */
+	uint16_t published; /* used index as last shown to the guest */
+	bool event_idx;
 };
+
+/** @return 0; -EINVAL: sizes or pointers that no virtqueue can have. Control thread. */
+static inline int
+iovt_split_init(struct iovt_vring_split *vr, const struct iovt_vring_conf *c)
+{
+	if (c->size == 0 || c->size > 32768 || (c->size & (c->size - 1)) != 0)
+		return -EINVAL;
+	if (c->mem == NULL || c->desc == NULL || c->avail == NULL || c->used == NULL)
+		return -EINVAL;
+	*vr = (struct iovt_vring_split){
+		.desc = c->desc,
+		.avail = c->avail,
+		.used = c->used,
+		.mem = c->mem,
+		.size = c->size,
+		.last_avail = c->last_avail,
+		.avail_seen = c->last_avail,
+		.fetched = c->last_avail,
+		.last_used = c->last_used,
+		.published = c->last_used,
+		.event_idx = c->event_idx,
+	};
+	return 0;
+}
 
 /*
  * How many chains can be taken; the guest's index is read again if fewer than want are known of.
@@ -83,33 +121,40 @@ iovt_split_fetch_one(const struct iovt_vring_split *vr, unsigned int k)
 
 /*
  * Bring the descriptors of the next n entries into the cache, as far as entries are available: others are
- * being written, and would have to be fetched again. Every fourth is looked at, since a cache line
- * holds four descriptors and drivers mostly offer them in order.
+ * being written, and would have to be fetched again. Done after a burst for the next one, and once
+ * more before that for what has come in between, so that it arrives all at once. Every fourth is looked at,
+ * since a cache line holds four descriptors and drivers mostly offer them in order.
  */
 IOVT_INLINE void
-iovt_split_fetch(const struct iovt_vring_split *vr, unsigned int n)
+iovt_split_fetch(struct iovt_vring_split *vr, unsigned int n)
 {
 	uint16_t known = vr->avail_seen - vr->last_avail;
+	int16_t done = vr->fetched - vr->last_avail;
 
 	if (known < n)
 		known = iovt_load_acquire(&vr->avail->idx) - vr->last_avail;
 	if (n > known)
 		n = known;
-	for (unsigned int i = 0; i < n; i += 4)
+	if (done < 0)
+		done = 0;
+	if ((unsigned int)done >= n)
+		return;
+	for (unsigned int i = done; i < n; i += 4)
 		iovt_split_fetch_one(vr, i);
-	if (n > 0)
-		iovt_split_fetch_one(vr, n - 1);
+	iovt_split_fetch_one(vr, n - 1);
+	vr->fetched = vr->last_avail + n;
 }
 
 /**
  * Take the next available chain; available() must have said that there is one.
  *
+ * @param dir what its descriptors are: IOVT_TO_GUEST or IOVT_FROM_GUEST.
  * @param segs the chain's segments are appended.
  * @param id the chain's head, to be given to put(); below size.
  * @return capacity in bytes, or -EPROTO: malformed, and nothing is taken.
  */
 IOVT_INLINE int64_t
-iovt_split_take(struct iovt_vring_split *vr, struct iovt_segs *segs, uint16_t *id)
+iovt_split_take(struct iovt_vring_split *vr, uint16_t dir, struct iovt_segs *segs, uint16_t *id)
 {
 	uint16_t slot = vr->last_avail & (vr->size - 1);
 	uint16_t head = IOVT_READ_ONCE(vr->avail->ring[slot]);
@@ -119,10 +164,10 @@ iovt_split_take(struct iovt_vring_split *vr, struct iovt_segs *segs, uint16_t *i
 	if (iovt_unlikely(head >= vr->size))
 		return -EPROTO;
 	d = iovt_desc_read(&vr->desc[head]);
-	if (iovt_likely(d.flags == VRING_DESC_F_WRITE && d.len != 0))
+	if (iovt_likely(d.flags == dir && d.len != 0))
 		len = iovt_segs_add(segs, d.addr, d.len);
 	else
-		len = iovt_chain_read(vr->desc, vr->size, d, vr->mem, segs);
+		len = iovt_chain_read(vr->desc, vr->size, d, dir, vr->mem, segs);
 	if (iovt_likely(len >= 0)) {
 		*id = head;
 		vr->last_avail++;
@@ -130,7 +175,7 @@ iovt_split_take(struct iovt_vring_split *vr, struct iovt_segs *segs, uint16_t *i
 	return len;
 }
 
-/* A chain of one device-writable descriptor. */
+/* A chain of one descriptor. */
 struct iovt_split_simple {
 	uint64_t gpa;
 	uint32_t len;
@@ -143,11 +188,11 @@ struct iovt_split_range {
 };
 
 IOVT_INLINE struct iovt_split_range
-iovt_split_range(uint32_t min, uint32_t max)
+iovt_split_range(uint16_t dir, uint32_t min, uint32_t max)
 {
 	/* Length, flags and next, from the lowest bit on; next is shifted out. */
 	return (struct iovt_split_range){
-		((uint64_t)VRING_DESC_F_WRITE << 32 | min) << 16,
+		((uint64_t)dir << 32 | min) << 16,
 		(uint64_t)(max - min) << 16,
 	};
 }
@@ -188,14 +233,19 @@ iovt_split_untake(struct iovt_vring_split *vr, uint16_t n)
 	vr->last_avail -= n;
 }
 
-/* 2.7.8.2: element first; the index that covers it is stored by publish(). */
+/*
+ * 2.7.8.2: element first; the index that covers it is stored by publish(). Drivers that use their
+ * descriptors in turn get the same elements lap after lap, and what is there already is not written
+ * again: the line then stays in the driver's cache and in ours.
+ */
 IOVT_INLINE void
 iovt_split_put(struct iovt_vring_split *vr, uint16_t id, uint32_t len)
 {
-	struct vring_used_elem *e = &vr->used->ring[vr->last_used & (vr->size - 1)];
+	iovt_guest_u64 *e = (void *)&vr->used->ring[vr->last_used & (vr->size - 1)];
+	uint64_t elem = (uint64_t)len << 32 | id;
 
-	IOVT_WRITE_ONCE(e->id, id);
-	IOVT_WRITE_ONCE(e->len, len);
+	if (IOVT_READ_ONCE(*e) != elem)
+		IOVT_WRITE_ONCE(*e, elem);
 	vr->last_used++;
 }
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "fake_mem.h"
-#include "fuzz_ring.h"
+#include "fuzz_target.h"
 
 #define SECONDS 4
 #define BYTES   1500
@@ -27,7 +27,7 @@ run_file(const char *name)
 	n = fread(data, 1, sizeof(data), f);
 	fclose(f);
 	snprintf(fake_context, sizeof(fake_context), "%s", name);
-	fuzz_ring(data, n);
+	fuzz_target(data, n);
 	return 0;
 }
 
@@ -42,7 +42,7 @@ run_seed(uint64_t seed)
 		data[i] = x >> 56;
 	}
 	snprintf(fake_context, sizeof(fake_context), "seed %llu", (unsigned long long)seed);
-	fuzz_ring(data, sizeof(data));
+	fuzz_target(data, sizeof(data));
 }
 
 int

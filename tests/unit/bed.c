@@ -14,20 +14,23 @@ void
 bed_open(struct bed *b, uint16_t last_avail, uint16_t last_used)
 {
 	struct iovt_rxq_conf conf = {
-		.mem = b->guest.mem.snapshot,
-		.size = b->conf.size,
-		.last_avail = last_avail,
-		.last_used = last_used,
+		.ring =
+			{
+				.mem = b->guest.mem.snapshot,
+				.size = b->conf.size,
+				.last_avail = last_avail,
+				.last_used = last_used,
+				.event_idx = b->conf.event_idx,
+			},
 		.lend_max = b->conf.lend_max != 0 ? b->conf.lend_max : b->conf.size,
 		.hdr_len = b->conf.hdr_len,
 		.mergeable = b->conf.mergeable,
-		.event_idx = b->conf.event_idx,
 		.nic_max = NIC_MAX,
 		.release = count_release,
 		.ctx = &b->released,
 	};
 
-	b->guest.format->open(&b->guest, &conf);
+	b->guest.format->open(&b->guest, &conf.ring);
 	CHECK(iovt_rxq_create(&conf, &b->q) == 0);
 	b->queues++;
 }

@@ -68,6 +68,13 @@ area_check(const struct fake_guest *g, uint64_t gpa)
 	}
 }
 
+static void
+seg_put(const struct fake_guest *g, const struct fake_seg *s, const uint8_t *src)
+{
+	for (uint32_t i = 0; i < s->len; i++)
+		*fake_mem_guest(&g->mem, s->gpa + i, 1) = src[i];
+}
+
 /* Read a segment into dst, and make it look untouched again. */
 static void
 seg_take(const struct fake_guest *g, const struct fake_seg *s, uint8_t *dst)
@@ -117,6 +124,7 @@ fake_guest_init(struct fake_guest *g, const struct fake_guest_conf *conf)
 		.hdr_len = conf->hdr_len,
 		.mergeable = conf->mergeable,
 		.event_idx = conf->event_idx,
+		.dir = conf->sends ? IOVT_FROM_GUEST : IOVT_TO_GUEST,
 		.free_desc = calloc(conf->size, sizeof(*g->free_desc)),
 		.chain = calloc(conf->size, sizeof(*g->chain)),
 	};
@@ -175,8 +183,9 @@ lay_out(const struct fake_guest *g, struct fake_chain *c, enum fake_layout layou
 	}
 }
 
-int
-fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place)
+static int
+post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place,
+	const uint8_t *content)
 {
 	struct fake_chain c = {.posted = true, .place = place, .len = len};
 	int id;
@@ -198,6 +207,10 @@ fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enu
 		layout == FAKE_INDIRECT_ONE || layout == FAKE_INDIRECT_HDR ||
 		(layout == FAKE_PAGE_CROSS && (place != FAKE_SCATTERED || len == 1));
 	area_fill(g, c.area);
+	for (uint8_t i = 0; content != NULL && i < c.nr_seg; i++) {
+		seg_put(g, &c.seg[i], content);
+		content += c.seg[i].len;
+	}
 	id = g->format->add(g, &c);
 	if (id < 0)
 		return -1;
@@ -206,6 +219,26 @@ fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enu
 	else
 		g->nr_free_area[place]--;
 	return id;
+}
+
+int
+fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place)
+{
+	return post(g, layout, len, place, NULL);
+}
+
+/* The header asks for all that was not offered. */
+int
+fake_guest_send(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place,
+	uint64_t seq)
+{
+	uint8_t packet[FAKE_LEN_MAX];
+
+	CHECK(len <= sizeof(packet));
+	memset(packet, 0xff, len);
+	if (len > g->hdr_len)
+		fake_frame_write(packet + g->hdr_len, seq, len - g->hdr_len);
+	return post(g, layout, len, place, packet);
 }
 
 unsigned int
@@ -252,6 +285,21 @@ take_used(struct fake_guest *g, uint8_t *dst, uint16_t *id, uint32_t *len, uint3
 	c->posted = false;
 	g->nr_posted--;
 	return true;
+}
+
+int
+fake_guest_reap(struct fake_guest *g)
+{
+	uint8_t raw[FAKE_LEN_MAX];
+	uint32_t len, capacity;
+	uint16_t id;
+
+	if (!take_used(g, raw, &id, &len, &capacity))
+		return -1;
+	CHECK(len == 0);
+	for (uint32_t i = 0; i < g->hdr_len && i < capacity; i++)
+		CHECK(raw[i] == 0xff);
+	return id;
 }
 
 bool

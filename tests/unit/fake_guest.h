@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A virtio-net receive driver for tests: posts buffers of any layout, takes used ones back, and checks
- * what a guest can check: every buffer comes back once, nothing is written beside it, the contents
- * are right. The ring format is behind a table of functions, so that one test body serves all.
+ * A virtio-net driver for tests, of a receive queue or of a transmit queue: posts buffers of any layout,
+ * empty or with a packet in them, takes used ones back, and checks what a guest can check: every
+ * buffer comes back once, nothing is written beside it, the contents are right. The ring format is behind a table of functions, so that one test body serves all.
  */
 #ifndef FAKE_GUEST_H
 #define FAKE_GUEST_H
@@ -64,7 +64,7 @@ struct fake_format {
 	bool (*used)(struct fake_guest *g, uint16_t *id, uint32_t *len);
 	/* Ask to be notified once n more buffers are used, or (n 0) not at all. */
 	void (*notify_after)(struct fake_guest *g, uint16_t n);
-	void (*open)(const struct fake_guest *g, struct iovt_rxq_conf *conf);
+	void (*open)(const struct fake_guest *g, struct iovt_vring_conf *conf);
 };
 
 extern const struct fake_format fake_split;
@@ -85,6 +85,7 @@ struct fake_guest {
 	uint8_t hdr_len;
 	bool mergeable;
 	bool event_idx;
+	uint16_t dir;    /* IOVT_TO_GUEST: a receive queue; IOVT_FROM_GUEST */
 	uint64_t tables; /* gpa of the indirect tables, one of FAKE_SEGS + 1 entries per head */
 	struct fake_split_ring split;
 	uint16_t *free_desc;
@@ -104,6 +105,7 @@ struct fake_guest_conf {
 	bool mergeable;
 	bool event_idx;
 	bool one_view;
+	bool sends; /* a transmit queue */
 };
 
 /* A packet as received: the header, then what the used buffers hold. */
@@ -127,6 +129,12 @@ int fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len,
 /* Post the same buffer until the ring is full. Returns how many. */
 unsigned int fake_guest_fill(struct fake_guest *g, enum fake_layout layout, uint32_t len,
 	enum fake_place place);
+
+/* Send packet seq, header and frame in len bytes. Returns its id, or -1: no room. */
+int fake_guest_send(struct fake_guest *g, enum fake_layout layout, uint32_t len,
+	enum fake_place place, uint64_t seq);
+/* Take the next sent packet's buffer back, which must be as it was sent. Returns its id, or -1: none. */
+int fake_guest_reap(struct fake_guest *g);
 
 /* Take the next packet. Its buffers are free again, and checked. */
 bool fake_guest_receive(struct fake_guest *g, struct fake_packet *p);

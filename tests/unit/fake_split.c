@@ -56,7 +56,7 @@ write_indirect(struct fake_guest *g, const struct fake_chain *c, struct vring_de
 		/* Entries are linked from the first to the last, then backwards. */
 		uint16_t next = n - i;
 
-		table[at] = (struct vring_desc){s->gpa, s->len, VRING_DESC_F_WRITE, next};
+		table[at] = (struct vring_desc){s->gpa, s->len, g->dir, next};
 		if (i + 1 < n)
 			table[at].flags |= VRING_DESC_F_NEXT;
 		at = next;
@@ -78,7 +78,7 @@ split_add(struct fake_guest *g, struct fake_chain *c)
 	for (uint8_t i = 0; i < c->nr_direct; i++) {
 		struct vring_desc *d = &r->desc[c->desc[i]];
 
-		*d = (struct vring_desc){c->seg[i].gpa, c->seg[i].len, VRING_DESC_F_WRITE, 0xffff};
+		*d = (struct vring_desc){c->seg[i].gpa, c->seg[i].len, g->dir, 0xffff};
 		if (i + 1 < c->nr_desc) {
 			d->flags |= VRING_DESC_F_NEXT;
 			d->next = c->desc[i + 1];
@@ -131,7 +131,7 @@ split_notify_after(struct fake_guest *g, uint16_t n)
 }
 
 static void
-split_open(const struct fake_guest *g, struct iovt_rxq_conf *conf)
+split_open(const struct fake_guest *g, struct iovt_vring_conf *conf)
 {
 	uint8_t *base = fake_mem_host(&g->mem, 0, split_bytes(g->size));
 

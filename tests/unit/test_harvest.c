@@ -292,8 +292,7 @@ bad_configuration(const struct bed_conf *conf)
 {
 	struct bed *b = bed_new(conf);
 	struct iovt_rxq_conf good = {
-		.mem = b->guest.mem.snapshot,
-		.size = conf->size,
+		.ring = {.mem = b->guest.mem.snapshot, .size = conf->size},
 		.lend_max = conf->size,
 		.hdr_len = 12,
 	};
@@ -301,10 +300,10 @@ bad_configuration(const struct bed_conf *conf)
 	static const uint16_t sizes[] = {0, 3, 100, 32769, 65535};
 	struct iovt_rxq_conf bad;
 
-	b->guest.format->open(&b->guest, &good);
+	b->guest.format->open(&b->guest, &good.ring);
 	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		bad = good;
-		bad.size = sizes[i];
+		bad.ring.size = sizes[i];
 		bad.lend_max = 0;
 		assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	}
@@ -315,16 +314,16 @@ bad_configuration(const struct bed_conf *conf)
 	bad.hdr_len = 11;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	bad = good;
-	bad.mem = NULL;
+	bad.ring.mem = NULL;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	bad = good;
-	bad.desc = NULL;
+	bad.ring.desc = NULL;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	bad = good;
-	bad.avail = NULL;
+	bad.ring.avail = NULL;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	bad = good;
-	bad.used = NULL;
+	bad.ring.used = NULL;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	assert_null(q);
 	/* It has no release function, and needs none. */

@@ -111,10 +111,10 @@ claimed_queue(const struct vhost_txq *q)
 static void
 forget_tee(struct vhost_txq *q)
 {
-	vhost_close_senders(q->port);
+	vhost_close_gates(q->port);
 	q->tee = NULL;
 	q->tee_mp = NULL;
-	vhost_open_senders(q->port);
+	vhost_open_gates(q->port);
 }
 
 void
@@ -303,10 +303,10 @@ out:
 static void
 use_tee(struct vhost_txq *q, const struct uplink_rxq *uq)
 {
-	vhost_close_senders(q->port);
+	vhost_close_gates(q->port);
 	q->tee = uq->tee;
 	q->tee_mp = uq->tee_pool;
-	vhost_open_senders(q->port);
+	vhost_open_gates(q->port);
 }
 
 void

@@ -2,16 +2,18 @@
 /*
  * net_iovtee_vhost: an ethdev that is the vhost-user port of one guest.
  *
- *   vhost_args.c    devargs                      vhost_rxtx.c   the hot path
- *   vhost_driver.c  probe, remove, socket        vhost_stats.c  counters
- *   vhost_ops.c     ethdev operations            vhost_events.c librte_vhost's callbacks
- *   vhost_queue.c   queues up and down           mapping.c      queues on to the uplink and off
+ *   vhost_tx.c      the hot path to the guest    vhost_rx.c     the hot path from the guest
+ *   vhost_args.c    devargs                      vhost_stats.c  counters
+ *   vhost_driver.c  probe, remove, socket        vhost_events.c librte_vhost's callbacks
+ *   vhost_ops.c     ethdev operations            mapping.c      queues on to the uplink and off
+ *   vhost_queue.c   queues up and down
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
 #ifndef IOVTEE_VHOST_H
 #define IOVTEE_VHOST_H
 
+#include <sys/eventfd.h>
 #include <sys/un.h>
 
 #include <ethdev_driver.h>
@@ -19,6 +21,7 @@
 #include "guest.h"
 #include "mapping.h"
 #include "rxq.h"
+#include "txq.h"
 #include "uplink.h"
 
 #define VHOST_QUEUES_MAX 16
@@ -29,6 +32,21 @@
 #define VHOST_VRING_TX(i) (2 * (i) + 1) /* guest transmits: our Rx queue */
 
 struct vhost_port;
+
+/* Where the notifications of a virtqueue go. */
+struct vhost_call {
+	int fd;       /* an eventfd, -1: away */
+	bool pending; /* the guest asked for one while it was away */
+};
+
+static inline void
+vhost_notify(struct vhost_call *c)
+{
+	if (c->fd >= 0)
+		eventfd_write(c->fd, 1);
+	else
+		c->pending = true;
+}
 
 struct vhost_tx_stats {
 	uint64_t packets;
@@ -47,9 +65,8 @@ struct vhost_tx_stats {
 
 /* A receive virtqueue of the guest. Control changes it while all senders are gated out. */
 struct vhost_txq {
-	bool guest_csum;     /* the guest takes DATA_VALID */
-	bool notify_pending; /* the guest asked for a notification while callfd was away */
-	int callfd;
+	bool guest_csum; /* the guest takes DATA_VALID */
+	struct vhost_call call;
 	struct iovt_rxq *rxq; /* NULL while the guest's queue is not running */
 	struct tee_pool *tee; /* of the mapped uplink queue, NULL: not mapped */
 	struct rte_mempool *tee_mp;
@@ -71,16 +88,28 @@ struct vhost_sender {
 	const struct vhost_port *port;
 } __rte_cache_aligned;
 
-/* A transmit virtqueue of the guest, and the Rx queue of the port. */
-struct vhost_rxq {
-	struct gate gate;
-	int vid; /* -1 while the guest's queue is not running */
-	uint16_t vring;
-	uint16_t port_id;
-	struct rte_mempool *pool;
+struct vhost_rx_stats {
 	uint64_t packets;
 	uint64_t bytes;
+	uint64_t no_mbuf; /* packets left in the ring for want of mbufs, counted at each poll */
+};
+
+/* A transmit virtqueue of the guest, and the Rx queue of the port. Control changes it behind the gate. */
+struct vhost_rxq {
+	struct gate gate;
+	struct vhost_call call;
+	struct iovt_txq *txq; /* NULL while the guest's queue is not running */
+	struct rte_mempool *pool;
+	uint64_t rearm; /* data_off, refcnt, nb_segs, port of every received mbuf */
+	uint32_t room;  /* bytes of a packet that one mbuf holds */
+	struct vhost_rx_stats stats;
+
+	/* Control side. */
+	struct vhost_port *port;
+	uint16_t queue;
 	bool set_up;
+	bool error_logged;
+	struct iovt_txq_stats past; /* of queues that are gone */
 } __rte_cache_aligned;
 
 struct vhost_conf {
@@ -146,9 +175,9 @@ void vhost_unlisten(struct vhost_port *p);
  */
 void vhost_sync(struct vhost_port *p);
 
-/** Shut every sender out for a moment, to change receive virtqueues, and let them in again. */
-void vhost_close_senders(struct vhost_port *p);
-void vhost_open_senders(struct vhost_port *p);
+/** Shut the data path out for a moment, to change virtqueues, and let it in again. */
+void vhost_close_gates(struct vhost_port *p);
+void vhost_open_gates(struct vhost_port *p);
 
 /** Read the notification fds of running queues anew, or put them away (a message replaces them). */
 void vhost_refresh_callfds(struct vhost_port *p);
@@ -160,8 +189,16 @@ void vhost_drop_guest(struct vhost_port *p);
 /** Are the guest's buffers such that a NIC may fill them, as far as seen? */
 bool vhost_buffers_bindable(const struct vhost_txq *q);
 
-/* vhost_rxtx.c */
+/* vhost_rx.c */
 uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
+
+/** Packets that wait in the guest's queue. The queue's own thread. */
+uint32_t vhost_rx_queue_count(void *queue);
+
+/** Set an Rx queue up for mbufs of pool. @return 0, or -EINVAL (logged): they hold no packet */
+int vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool);
+
+/* vhost_tx.c */
 uint16_t vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 
 /* vhost_stats.c */

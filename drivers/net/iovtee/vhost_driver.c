@@ -35,9 +35,11 @@ init_queues(struct vhost_port *p)
 		p->sender[i].target = &p->txq[i];
 		p->txq[i].port = p;
 		p->txq[i].queue = i;
-		p->txq[i].callfd = -1;
+		p->txq[i].call.fd = -1;
 		p->txq[i].map.reason = MAP_PLAIN;
-		p->rxq[i].vid = -1;
+		p->rxq[i].port = p;
+		p->rxq[i].queue = i;
+		p->rxq[i].call.fd = -1;
 	}
 }
 

@@ -37,7 +37,7 @@ enum request {
 
 /*
  * What the engine does not do is not offered: packed rings, completion in order, dirty logging, and
- * requests to finish checksums or segmentation for the guest. Guest transmit stays within that too.
+ * requests to finish checksums or segmentation for the guest.
  */
 #define FEATURES_OFF                                                                               \
 	(UINT64_C(1) << VIRTIO_F_RING_PACKED | UINT64_C(1) << VIRTIO_F_IN_ORDER |                  \
@@ -46,6 +46,9 @@ enum request {
 		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
 		UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |  \
 		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO | UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
+
+/* RARP packets after a migration come from rte_vhost_dequeue_burst(), which is not called here. */
+#define PROTOCOL_FEATURES_OFF (UINT64_C(1) << VHOST_USER_PROTOCOL_F_RARP)
 
 static struct vhost_port *
 port_by_path(const char *path)
@@ -198,8 +201,6 @@ new_device(int vid)
 
 	if (p == NULL || p->vid != vid)
 		return -1;
-	for (uint16_t i = 0; i < p->conf.queues; i++)
-		rte_vhost_enable_guest_notification(vid, VHOST_VRING_TX(i), 0);
 	control_lock();
 	rte_vhost_get_negotiated_features(vid, &p->features);
 	p->running = true;
@@ -287,7 +288,7 @@ int
 vhost_listen(struct vhost_port *p)
 {
 	const char *path = p->conf.iface;
-	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS, protocol = 0;
 	int ret = p->conf.client ? 0 : clear_stale_socket(p);
 
 	if (ret < 0)
@@ -301,6 +302,9 @@ vhost_listen(struct vhost_port *p)
 	}
 	p->registered = true;
 	if (rte_vhost_driver_disable_features(path, FEATURES_OFF) < 0 ||
+		rte_vhost_driver_get_protocol_features(path, &protocol) < 0 ||
+		rte_vhost_driver_set_protocol_features(path, protocol & ~PROTOCOL_FEATURES_OFF) <
+			0 ||
 		rte_vhost_driver_callback_register(path, &device_ops) < 0 ||
 		rte_vhost_driver_start(path) < 0) {
 		IOVTEE_LOG(ERR, "%s: iface=%s cannot be opened: is its folder there and writable?",

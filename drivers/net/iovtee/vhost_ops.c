@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The vhost port's ethdev operations. */
-#include <rte_vhost.h>
-
 #include "control.h"
 #include "vhost.h"
 #include "vhost_driver.h"
@@ -62,14 +60,16 @@ rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned 
 {
 	struct vhost_rxq *q = &vhost_of(dev)->rxq[queue];
 
+	int ret;
+
 	control_lock();
-	q->pool = mp;
-	q->vring = VHOST_VRING_TX(queue);
-	q->port_id = dev->data->port_id;
-	q->set_up = true;
-	dev->data->rx_queues[queue] = q;
+	ret = vhost_rx_set_pool(q, mp);
+	if (ret == 0) {
+		q->set_up = true;
+		dev->data->rx_queues[queue] = q;
+	}
 	control_unlock();
-	return 0;
+	return ret;
 }
 
 static int
@@ -140,27 +140,13 @@ tx_done_cleanup(void *queue, uint32_t n)
 	return 0;
 }
 
-static uint32_t
-rx_queue_count(void *queue)
-{
-	struct vhost_rxq *q = queue;
-	uint32_t n = 0;
-
-	if (!gate_try_enter(&q->gate))
-		return 0;
-	if (q->vid >= 0)
-		n = rte_vhost_rx_queue_count(q->vid, q->vring);
-	gate_leave(&q->gate);
-	return n;
-}
-
 void
 vhost_set_functions(struct rte_eth_dev *dev)
 {
 	dev->dev_ops = &vhost_ops;
 	dev->rx_pkt_burst = vhost_rx_burst;
 	dev->tx_pkt_burst = vhost_tx_burst;
-	dev->rx_queue_count = rx_queue_count;
+	dev->rx_queue_count = vhost_rx_queue_count;
 }
 
 const struct eth_dev_ops vhost_ops = {

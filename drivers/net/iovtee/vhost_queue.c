@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bringing the queues of a guest up and down. */
-#include <sys/eventfd.h>
-
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -21,35 +19,37 @@ has_feature(const struct vhost_port *p, unsigned int bit)
 	return p->features & (UINT64_C(1) << bit);
 }
 
-/* ---- towards the guest ---- */
+#define NR_GATES (2 * VHOST_QUEUES_MAX)
 
 static void
-sender_gates(struct vhost_port *p, struct gate *gates[VHOST_QUEUES_MAX])
+all_gates(struct vhost_port *p, struct gate *gates[NR_GATES])
 {
-	for (uint16_t i = 0; i < VHOST_QUEUES_MAX; i++)
-		gates[i] = &p->sender[i].gate;
+	for (uint16_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+		gates[2 * i] = &p->sender[i].gate;
+		gates[2 * i + 1] = &p->rxq[i].gate;
+	}
 }
 
 void
-vhost_close_senders(struct vhost_port *p)
+vhost_close_gates(struct vhost_port *p)
 {
-	struct gate *gates[VHOST_QUEUES_MAX];
+	struct gate *gates[NR_GATES];
 
-	sender_gates(p, gates);
-	gates_close(gates, VHOST_QUEUES_MAX);
+	all_gates(p, gates);
+	gates_close(gates, NR_GATES);
 }
 
 void
-vhost_open_senders(struct vhost_port *p)
+vhost_open_gates(struct vhost_port *p)
 {
-	struct gate *gates[VHOST_QUEUES_MAX];
+	struct gate *gates[NR_GATES];
 
-	sender_gates(p, gates);
-	gates_open(gates, VHOST_QUEUES_MAX);
+	all_gates(p, gates);
+	gates_open(gates, NR_GATES);
 }
 
 static bool
-translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct iovt_rxq_conf *c)
+translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct iovt_vring_conf *c)
 {
 	size_t n = v->size;
 
@@ -62,31 +62,47 @@ translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct i
 	return c->desc != NULL && c->avail != NULL && c->used != NULL;
 }
 
+/* -EAGAIN: the front end has not placed it yet. */
+static int
+ring_conf(const struct vhost_port *p, uint16_t vring, struct iovt_vring_conf *c)
+{
+	struct rte_vhost_vring v;
+
+	*c = (struct iovt_vring_conf){
+		.mem = guest_mem(p->guest),
+		.event_idx = has_feature(p, VIRTIO_RING_F_EVENT_IDX),
+	};
+	if (rte_vhost_get_vhost_vring(p->vid, vring, &v) < 0 ||
+		rte_vhost_get_vring_base(p->vid, vring, &c->last_avail, &c->last_used) < 0)
+		return -ENODEV;
+	if (v.desc == NULL || v.avail == NULL || v.used == NULL)
+		return -EAGAIN;
+	return translate_rings(p->guest, &v, c) ? 0 : -EFAULT;
+}
+
+static uint8_t
+hdr_len(const struct vhost_port *p)
+{
+	return has_feature(p, VIRTIO_NET_F_MRG_RXBUF) || has_feature(p, VIRTIO_F_VERSION_1) ? 12
+											    : 10;
+}
+
+/* ---- towards the guest ---- */
+
 static int
 make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 {
 	struct vhost_port *p = q->port;
-	uint16_t vring = VHOST_VRING_RX(q->queue);
-	struct rte_vhost_vring v;
 	struct iovt_rxq_conf c = {
-		.mem = guest_mem(p->guest),
 		.mergeable = has_feature(p, VIRTIO_NET_F_MRG_RXBUF),
-		.event_idx = has_feature(p, VIRTIO_RING_F_EVENT_IDX),
-		.hdr_len = has_feature(p, VIRTIO_NET_F_MRG_RXBUF) ||
-				has_feature(p, VIRTIO_F_VERSION_1)
-			? 12
-			: 10,
+		.hdr_len = hdr_len(p),
 		.nic_max = mapping_nic_max(q),
 	};
+	int ret = ring_conf(p, VHOST_VRING_RX(q->queue), &c.ring);
 
-	if (rte_vhost_get_vhost_vring(p->vid, vring, &v) < 0 ||
-		rte_vhost_get_vring_base(p->vid, vring, &c.last_avail, &c.last_used) < 0)
-		return -ENODEV;
-	if (v.desc == NULL || v.avail == NULL || v.used == NULL)
-		return -EAGAIN;
-	if (!translate_rings(p->guest, &v, &c))
-		return -EFAULT;
-	c.lend_max = (uint32_t)c.size * (100 - p->conf.reserve) / 100;
+	if (ret < 0)
+		return ret;
+	c.lend_max = (uint32_t)c.ring.size * (100 - p->conf.reserve) / 100;
 	return iovt_rxq_create(&c, rxq);
 }
 
@@ -106,15 +122,15 @@ txq_up(struct vhost_txq *q)
 	}
 	/* The data path meets the queue complete, mapping included, or not at all. */
 	mapping_on(q, rxq);
-	vhost_close_senders(p);
+	vhost_close_gates(p);
 	q->rxq = rxq;
 	q->guest_csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
 	q->error_logged = false;
-	vhost_open_senders(p);
+	vhost_open_gates(p);
 }
 
 static void
-add_stats(struct iovt_rxq_stats *sum, const struct iovt_rxq_stats *s)
+add_rx_stats(struct iovt_rxq_stats *sum, const struct iovt_rxq_stats *s)
 {
 	sum->harvested += s->harvested;
 	sum->completed += s->completed;
@@ -149,10 +165,10 @@ txq_down(struct vhost_txq *q)
 	uint16_t last_avail, last_used;
 	unsigned int lent;
 
-	vhost_close_senders(p);
+	vhost_close_gates(p);
 	q->rxq = NULL;
-	q->callfd = -1;
-	vhost_open_senders(p);
+	q->call.fd = -1;
+	vhost_open_gates(p);
 	iovt_rxq_close(rxq);
 	mapping_off(q);
 	wait_for_lent(rxq);
@@ -165,7 +181,7 @@ txq_down(struct vhost_txq *q)
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_RX(q->queue), last_avail, last_used);
 	iovt_lock_take(&rxq->lock);
-	add_stats(&q->past, &rxq->stats);
+	add_rx_stats(&q->past, &rxq->stats);
 	iovt_lock_release(&rxq->lock);
 	iovt_rxq_put(rxq);
 }
@@ -185,14 +201,64 @@ sync_txq(struct vhost_txq *q, bool ready)
 /* ---- from the guest ---- */
 
 static void
-sync_rxq(struct vhost_port *p, uint16_t queue, bool ready)
+rxq_up(struct vhost_rxq *q)
 {
-	struct vhost_rxq *q = &p->rxq[queue];
-	bool want = ready && q->set_up && p->enabled[VHOST_VRING_TX(queue)];
+	struct vhost_port *p = q->port;
+	struct iovt_txq_conf c = {.hdr_len = hdr_len(p)};
+	struct iovt_txq *txq = NULL;
+	int ret = ring_conf(p, VHOST_VRING_TX(q->queue), &c.ring);
+
+	if (ret == -EAGAIN)
+		return;
+	if (ret == 0)
+		ret = iovt_txq_create(&c, &txq);
+	if (ret < 0) {
+		IOVTEE_LOG(ERR, "%s q%u: the guest's transmit ring is unusable: %s", p->data->name,
+			q->queue, strerror(-ret));
+		return;
+	}
+	gate_close(&q->gate);
+	q->txq = txq;
+	q->error_logged = false;
+	gate_open(&q->gate);
+}
+
+static void
+add_tx_stats(struct iovt_txq_stats *sum, const struct iovt_txq_stats *s)
+{
+	sum->packets += s->packets;
+	sum->chained += s->chained;
+	sum->too_short += s->too_short;
+	sum->too_big += s->too_big;
+	sum->ring_errors += s->ring_errors;
+}
+
+static void
+rxq_down(struct vhost_rxq *q)
+{
+	struct vhost_port *p = q->port;
+	struct iovt_txq *txq = q->txq;
+	uint16_t last_avail, last_used;
 
 	gate_close(&q->gate);
-	q->vid = want ? p->vid : -1;
+	q->txq = NULL;
+	q->call.fd = -1;
 	gate_open(&q->gate);
+	add_tx_stats(&q->past, &txq->stats);
+	iovt_txq_destroy(txq, &last_avail, &last_used);
+	if (p->vid >= 0)
+		rte_vhost_set_vring_base(p->vid, VHOST_VRING_TX(q->queue), last_avail, last_used);
+}
+
+static void
+sync_rxq(struct vhost_rxq *q, bool ready)
+{
+	bool want = ready && q->set_up && q->port->enabled[VHOST_VRING_TX(q->queue)];
+
+	if (want && q->txq == NULL)
+		rxq_up(q);
+	else if (!want && q->txq != NULL)
+		rxq_down(q);
 }
 
 /* ---- all ---- */
@@ -227,7 +293,7 @@ vhost_sync(struct vhost_port *p)
 	}
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		sync_txq(&p->txq[i], ready);
-		sync_rxq(p, i, ready);
+		sync_rxq(&p->rxq[i], ready);
 	}
 	retarget(p);
 	vhost_refresh_callfds(p);
@@ -245,29 +311,37 @@ vhost_drop_guest(struct vhost_port *p)
 void
 vhost_hide_callfds(struct vhost_port *p)
 {
-	vhost_close_senders(p);
+	vhost_close_gates(p);
 	for (uint16_t i = 0; i < p->conf.queues; i++)
-		p->txq[i].callfd = -1;
-	vhost_open_senders(p);
+		p->txq[i].call.fd = p->rxq[i].call.fd = -1;
+	vhost_open_gates(p);
+}
+
+static void
+refresh_callfd(const struct vhost_port *p, uint16_t vring, struct vhost_call *c)
+{
+	struct rte_vhost_vring v;
+
+	if (rte_vhost_get_vhost_vring(p->vid, vring, &v) < 0)
+		return;
+	c->fd = v.callfd;
+	if (c->pending && c->fd >= 0) {
+		c->pending = false;
+		vhost_notify(c);
+	}
 }
 
 void
 vhost_refresh_callfds(struct vhost_port *p)
 {
-	vhost_close_senders(p);
+	vhost_close_gates(p);
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		struct vhost_txq *q = &p->txq[i];
-		struct rte_vhost_vring v;
-
-		if (q->rxq == NULL || rte_vhost_get_vhost_vring(p->vid, VHOST_VRING_RX(i), &v) < 0)
-			continue;
-		q->callfd = v.callfd;
-		if (q->notify_pending && q->callfd >= 0) {
-			q->notify_pending = false;
-			eventfd_write(q->callfd, 1);
-		}
+		if (p->txq[i].rxq != NULL)
+			refresh_callfd(p, VHOST_VRING_RX(i), &p->txq[i].call);
+		if (p->rxq[i].txq != NULL)
+			refresh_callfd(p, VHOST_VRING_TX(i), &p->rxq[i].call);
 	}
-	vhost_open_senders(p);
+	vhost_open_gates(p);
 }
 
 bool

@@ -47,6 +47,27 @@ static const struct counter ring[] = {
 	RING(ring_errors),
 };
 
+#define TAKEN(n)                                                                                   \
+	{                                                                                          \
+#n, offsetof(struct vhost_rx_stats, n)                                             \
+	}
+static const struct counter taken[] = {
+	TAKEN(packets),
+	TAKEN(bytes),
+	TAKEN(no_mbuf),
+};
+
+#define SENT_RING(n)                                                                               \
+	{                                                                                          \
+#n, offsetof(struct iovt_txq_stats, n)                                             \
+	}
+static const struct counter taken_ring[] = {
+	SENT_RING(chained),
+	SENT_RING(too_short),
+	SENT_RING(too_big),
+	SENT_RING(ring_errors),
+};
+
 static uint64_t
 copied_packets(const struct vhost_txq *q)
 {
@@ -92,7 +113,7 @@ static const struct {
 };
 
 #define PER_TXQ (RTE_DIM(sent) + RTE_DIM(ring) + RTE_DIM(derived))
-#define PER_RXQ 2
+#define PER_RXQ (RTE_DIM(taken) + RTE_DIM(taken_ring))
 
 static unsigned int
 count(const struct vhost_port *p)
@@ -122,8 +143,10 @@ vhost_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names
 			put_name(&out, "tx", q, ring[i].name);
 		for (unsigned int i = 0; i < RTE_DIM(derived); i++)
 			put_name(&out, "tx", q, derived[i].name);
-		put_name(&out, "rx", q, "packets");
-		put_name(&out, "rx", q, "bytes");
+		for (unsigned int i = 0; i < RTE_DIM(taken); i++)
+			put_name(&out, "rx", q, taken[i].name);
+		for (unsigned int i = 0; i < RTE_DIM(taken_ring); i++)
+			put_name(&out, "rx", q, taken_ring[i].name);
 	}
 	return out - names;
 }
@@ -145,6 +168,7 @@ vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned
 	control_lock();
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		const struct vhost_txq *q = &p->txq[i];
+		const struct vhost_rxq *rxq = &p->rxq[i];
 
 		for (unsigned int c = 0; c < RTE_DIM(sent); c++)
 			xstats[n++].value = field(&q->stats, sent[c].offset);
@@ -153,8 +177,12 @@ vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned
 				(q->rxq != NULL ? field(&q->rxq->stats, ring[c].offset) : 0);
 		for (unsigned int c = 0; c < RTE_DIM(derived); c++)
 			xstats[n++].value = derived[c].get(q);
-		xstats[n++].value = p->rxq[i].packets;
-		xstats[n++].value = p->rxq[i].bytes;
+		for (unsigned int c = 0; c < RTE_DIM(taken); c++)
+			xstats[n++].value = field(&rxq->stats, taken[c].offset);
+		for (unsigned int c = 0; c < RTE_DIM(taken_ring); c++)
+			xstats[n++].value = field(&rxq->past, taken_ring[c].offset) +
+				(rxq->txq != NULL ? field(&rxq->txq->stats, taken_ring[c].offset)
+						  : 0);
 	}
 	control_unlock();
 	for (unsigned int i = 0; i < n; i++)
@@ -168,8 +196,9 @@ vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 	const struct vhost_port *p = vhost_of(dev);
 
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		stats->ipackets += p->rxq[i].packets;
-		stats->ibytes += p->rxq[i].bytes;
+		stats->ipackets += p->rxq[i].stats.packets;
+		stats->ibytes += p->rxq[i].stats.bytes;
+		stats->rx_nombuf += p->rxq[i].stats.no_mbuf;
 		stats->opackets += p->txq[i].stats.packets;
 		stats->obytes += p->txq[i].stats.bytes;
 	}
@@ -184,8 +213,7 @@ vhost_stats_reset(struct rte_eth_dev *dev)
 
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		memset(&p->txq[i].stats, 0, sizeof(p->txq[i].stats));
-		p->rxq[i].packets = 0;
-		p->rxq[i].bytes = 0;
+		memset(&p->rxq[i].stats, 0, sizeof(p->rxq[i].stats));
 	}
 	return 0;
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The vhost port's hot path. */
-#include <sys/eventfd.h>
-
+/* The vhost port's hot path, towards the guest. */
 #include <rte_prefetch.h>
-#include <rte_vhost.h>
 
 #include <linux/virtio_net.h>
 
@@ -178,15 +175,6 @@ fetch_ahead(struct rte_mbuf *const *pkts, uint16_t i, uint16_t n)
 		rte_prefetch0(data + off);
 }
 
-static inline void
-notify_guest(struct vhost_txq *q)
-{
-	if (q->callfd >= 0)
-		eventfd_write(q->callfd, 1);
-	else
-		q->notify_pending = true;
-}
-
 static __rte_cold void
 report_broken(struct vhost_txq *q)
 {
@@ -222,7 +210,7 @@ tx_batch(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 		copied[nf++] = pkts[i++];
 	}
 	if (iovt_rx_end(q->rxq))
-		notify_guest(q);
+		vhost_notify(&q->call);
 	if (nf > 0)
 		rte_pktmbuf_free_bulk(copied, nf);
 	return i;
@@ -277,25 +265,4 @@ vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	} while (unlikely(sent == batch && done < n));
 	gate_leave(&s->gate);
 	return done;
-}
-
-uint16_t
-vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct vhost_rxq *q = queue;
-	uint64_t bytes = 0;
-	uint16_t got = 0;
-
-	if (unlikely(!gate_try_enter(&q->gate)))
-		return 0;
-	if (likely(q->vid >= 0))
-		got = rte_vhost_dequeue_burst(q->vid, q->vring, q->pool, pkts, n);
-	gate_leave(&q->gate);
-	for (uint16_t i = 0; i < got; i++) {
-		pkts[i]->port = q->port_id;
-		bytes += pkts[i]->pkt_len;
-	}
-	q->packets += got;
-	q->bytes += bytes;
-	return got;
 }

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vhost port's hot path, from the guest: its packets are copied into the switch's mbufs. */
+#include <rte_mbuf.h>
+#include <rte_memcpy.h>
+#include <rte_prefetch.h>
+
+#include "log.h"
+#include "transmit.h"
+#include "vhost.h"
+
+/* The mbufs of one batch. */
+struct batch {
+	struct rte_mbuf **pkts;
+	const struct vhost_rxq *q;
+	uint64_t bytes;
+};
+
+int
+vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool)
+{
+	struct rte_eth_dev_data *data = q->port->data;
+	uint16_t data_room = rte_pktmbuf_data_room_size(pool);
+	struct rte_mbuf m = {.nb_segs = 1, .data_off = RTE_PKTMBUF_HEADROOM, .port = data->port_id};
+
+	if (data_room < RTE_PKTMBUF_HEADROOM + IOVT_TX_LEN_MIN) {
+		IOVTEE_LOG(ERR, "%s: pool %s has %u bytes a buffer; %u are the least", data->name,
+			pool->name, data_room, RTE_PKTMBUF_HEADROOM + IOVT_TX_LEN_MIN);
+		return -EINVAL;
+	}
+	rte_mbuf_refcnt_set(&m, 1);
+	q->rearm = *(const uint64_t *)&m.rearm_data;
+	q->room = data_room - RTE_PKTMBUF_HEADROOM;
+	q->pool = pool;
+	return 0;
+}
+
+/* As if received by a NIC, which says nothing about it. */
+static __rte_always_inline void
+describe(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
+{
+	*(uint64_t *)RTE_PTR_ADD(m, offsetof(struct rte_mbuf, rearm_data)) = rearm;
+	m->ol_flags &= RTE_MBUF_F_EXTERNAL; /* of the pool, if that has pinned buffers */
+	m->packet_type = 0;
+	m->pkt_len = len;
+	m->data_len = len;
+	m->vlan_tci = 0;
+}
+
+/* The buffers were sent last, and may still be in another cache. */
+static inline void
+fetch_buffers(struct rte_mbuf *const *pkts, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		rte_prefetch0_write((char *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM);
+}
+
+static __rte_always_inline void
+copy_frame(void *ctx, size_t k, const void *data, uint32_t len)
+{
+	struct batch *b = ctx;
+	struct rte_mbuf *m = b->pkts[k];
+
+	describe(m, b->q->rearm, len);
+	rte_memcpy(rte_pktmbuf_mtod(m, void *), data, len);
+	b->bytes += len;
+}
+
+/* Fill mbuf after mbuf; the first one is there already. */
+static int
+copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+{
+	struct batch *b = ctx;
+	struct rte_mbuf *head = b->pkts[k], *m = head;
+	uint32_t room = b->q->room;
+
+	describe(head, b->q->rearm, 0);
+	head->pkt_len = len;
+	for (unsigned int i = 0; i < nr; i++) {
+		const char *src = piece[i].data;
+		uint32_t left = piece[i].len;
+
+		while (left > 0) {
+			uint32_t n = RTE_MIN(left, room - m->data_len);
+
+			if (n == 0) {
+				m->next = rte_pktmbuf_alloc(b->q->pool);
+				if (m->next == NULL)
+					goto no_mbuf;
+				m = m->next;
+				head->nb_segs++;
+				continue;
+			}
+			memcpy(rte_pktmbuf_mtod_offset(m, char *, m->data_len), src, n);
+			m->data_len += n;
+			src += n;
+			left -= n;
+		}
+	}
+	b->bytes += len;
+	return 0;
+
+no_mbuf:
+	rte_pktmbuf_free(head->next);
+	head->next = NULL;
+	head->nb_segs = 1;
+	return -ENOMEM;
+}
+
+static __rte_cold void
+report_broken(struct vhost_rxq *q)
+{
+	if (q->error_logged)
+		return;
+	q->error_logged = true;
+	IOVTEE_LOG(ERR,
+		"%s q%u: the guest broke its transmit ring (%s); the queue is stopped until the "
+		"guest resets it",
+		q->port->data->name, q->queue, q->txq->error);
+}
+
+/* At most IOVT_TX_BATCH packets. */
+static uint16_t
+rx_batch(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct batch b = {pkts, q, 0};
+	unsigned int ready = iovt_tx_ready(q->txq, n), got;
+
+	if (unlikely(q->txq->error != NULL))
+		report_broken(q);
+	if (ready == 0)
+		return 0;
+	if (unlikely(rte_mempool_get_bulk(q->pool, (void **)pkts, ready) < 0)) {
+		q->stats.no_mbuf += ready;
+		return 0;
+	}
+	fetch_buffers(pkts, ready);
+	got = iovt_tx_take(q->txq, ready, q->room, copy_frame, copy_pieces, &b);
+	if (iovt_tx_end(q->txq))
+		vhost_notify(&q->call);
+	if (unlikely(got < ready))
+		rte_mempool_put_bulk(q->pool, (void *const *)(pkts + got), ready - got);
+	q->stats.packets += got;
+	q->stats.bytes += b.bytes;
+	return got;
+}
+
+uint16_t
+vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct vhost_rxq *q = queue;
+	uint16_t got = 0, k, batch;
+
+	if (unlikely(!gate_try_enter(&q->gate)))
+		return 0;
+	if (likely(q->txq != NULL)) {
+		do {
+			batch = RTE_MIN(n - got, IOVT_TX_BATCH);
+			k = rx_batch(q, pkts + got, batch);
+			got += k;
+		} while (unlikely(k == batch && got < n));
+	}
+	gate_leave(&q->gate);
+	return got;
+}
+
+uint32_t
+vhost_rx_queue_count(void *queue)
+{
+	struct vhost_rxq *q = queue;
+	uint32_t n = 0;
+
+	if (!gate_try_enter(&q->gate))
+		return 0;
+	if (q->txq != NULL)
+		n = iovt_tx_ready(q->txq, q->txq->vr.size);
+	gate_leave(&q->gate);
+	return n;
+}

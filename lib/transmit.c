@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Transmit: the packets that are not the common case. */
+#include "transmit.h"
+
+/* A segment may cross regions that adjoin; for a packet in fewer segments there is room for that. */
+#define PIECES_MAX IOVT_SEGS_MAX
+
+/* Where a packet lies in this process, without its first skip bytes. */
+struct layout {
+	unsigned int nr;
+	uint32_t skip;
+	struct iovt_piece piece[PIECES_MAX];
+};
+
+/* One segment of a chain. -EPROTO: outside the guest's memory. */
+static int
+add_segment(struct iovt_txq *q, struct layout *l, uint64_t gpa, uint32_t left)
+{
+	if (left - 1 > UINT64_MAX - gpa)
+		return -EPROTO;
+	while (left > 0) {
+		const struct iovt_mem_region *r = iovt_guest_mem_find(q->mem, gpa, 1);
+		uint64_t off = r != NULL ? gpa - r->gpa : 0;
+		uint32_t n = left, skip;
+
+		if (r == NULL)
+			return -EPROTO;
+		if (n > r->size - off)
+			n = r->size - off;
+		q->region = r;
+		skip = l->skip < n ? l->skip : n;
+		l->skip -= skip;
+		if (skip < n) {
+			if (l->nr == PIECES_MAX)
+				return -EMSGSIZE;
+			l->piece[l->nr++] = (struct iovt_piece){r->va + off + skip, n - skip};
+		}
+		gpa += n;
+		left -= n;
+	}
+	return 0;
+}
+
+/* -EMSGSIZE: nothing that a network could carry. */
+static int
+lay_out(struct iovt_txq *q, const struct iovt_segs *segs, int64_t len, struct layout *l)
+{
+	int ret = 0;
+
+	l->nr = 0;
+	l->skip = q->hdr_len;
+	if (len > (int64_t)q->hdr_len + IOVT_TX_LEN_MAX || segs->n == IOVT_SEGS_MAX)
+		return -EMSGSIZE;
+	for (uint32_t i = 0; i < segs->n && ret == 0; i++)
+		ret = add_segment(q, l, segs->seg[i].gpa, segs->seg[i].len);
+	return ret;
+}
+
+int
+iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size_t k)
+{
+	struct iovt_segs segs;
+	struct layout l;
+	uint16_t id;
+	int64_t len;
+	int ret;
+
+	segs.n = 0;
+	len = iovt_split_take(&q->vr, IOVT_FROM_GUEST, &segs, &id);
+	if (len < 0) {
+		iovt_txq_break(q, "malformed descriptor chain");
+		return -EPROTO;
+	}
+	ret = lay_out(q, &segs, len, &l);
+	if (ret == -EPROTO) {
+		iovt_split_untake(&q->vr, 1);
+		iovt_txq_break(q, "a packet lies outside the guest's memory");
+		return ret;
+	}
+	if (len < (int64_t)q->hdr_len + IOVT_TX_LEN_MIN)
+		q->stats.too_short++;
+	else if (ret == -EMSGSIZE)
+		q->stats.too_big++;
+	else if (pieces(ctx, k, l.piece, l.nr, len - q->hdr_len) < 0) {
+		iovt_split_untake(&q->vr, 1);
+		return -ENOMEM;
+	} else {
+		q->stats.chained++;
+		iovt_split_put(&q->vr, id, 0);
+		return 1;
+	}
+	iovt_split_put(&q->vr, id, 0);
+	return 0;
+}

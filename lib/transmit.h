@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transmit: take the packets that a guest sends, by copying them out of its memory (hot path).
+ *
+ * The virtio-net header is not read: what it could ask for (checksums, segmentation) was not offered.
+ */
+#ifndef IOVT_TRANSMIT_H
+#define IOVT_TRANSMIT_H
+
+#include "txq.h"
+
+/* Packets whose descriptors are read before the first is copied, so that their data can be on its way. */
+#define IOVT_TX_BATCH 64
+
+/* An Ethernet header; and the longest IP packet behind one with two VLAN tags. */
+#define IOVT_TX_LEN_MIN 14u
+#define IOVT_TX_LEN_MAX (14u + 2 * 4 + 65535)
+
+/*
+ * What becomes of the k-th packet. Its bytes are guest memory, which may change at any moment: copied
+ * within the call, and read once. Inlined for a packet in one piece.
+ */
+typedef void (*iovt_tx_frame_fn)(void *ctx, size_t k, const void *data, uint32_t len);
+
+/** The same for a packet of len bytes in nr pieces, or larger than room. @return 0; -ENOMEM: not now. */
+typedef int (*iovt_tx_pieces_fn)(void *ctx, size_t k, const struct iovt_piece *pieces,
+	unsigned int nr, uint32_t len);
+
+struct iovt_frame {
+	const uint8_t *data;
+	uint32_t len;
+	uint16_t id;
+};
+
+/**
+ * transmit.c: take one packet of any layout.
+ * @return 1: taken; 0: dropped; -ENOMEM: still in the ring; -EPROTO: the ring is broken.
+ */
+int iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size_t k);
+
+/** How many packets can be taken, up to n. Not blocking. */
+IOVT_INLINE unsigned int
+iovt_tx_ready(struct iovt_txq *q, unsigned int n)
+{
+	int ready;
+
+	if (iovt_unlikely(q->error != NULL))
+		return 0;
+	ready = iovt_split_available(&q->vr, n);
+	if (iovt_unlikely(ready < 0)) {
+		iovt_txq_break(q, "avail index jumped");
+		return 0;
+	}
+	return (unsigned int)ready < n ? (unsigned int)ready : n;
+}
+
+/*
+ * The common case: packets in a single descriptor, in the region where the last one was and not at its very
+ * end. Read and checked, up to n of them, and their data on its way to the cache.
+ */
+IOVT_INLINE size_t
+iovt_tx_look(const struct iovt_txq *q, const struct iovt_vring_split *vr, size_t n, uint32_t room,
+	struct iovt_frame *frame)
+{
+	const struct iovt_mem_region *r = q->region;
+	const uint32_t hdr_len = q->hdr_len, max = hdr_len + room;
+	const struct iovt_split_range range = iovt_split_range(IOVT_FROM_GUEST,
+		hdr_len + IOVT_TX_LEN_MIN, max);
+	const uint64_t gpa = r->gpa, last = r->size - max;
+	const uint8_t *const va = r->va + hdr_len;
+	size_t k;
+
+	if (iovt_unlikely(r->size < max))
+		return 0;
+	for (k = 0; k < n; k++) {
+		size_t slot = (vr->last_avail + k) & (vr->size - 1);
+		size_t id = iovt_split_peek(vr, slot);
+		struct iovt_split_simple s;
+		uint64_t off;
+
+		if (iovt_unlikely(!iovt_split_read_simple(vr, id, range, &s)))
+			break;
+		off = s.gpa - gpa;
+		if (iovt_unlikely(off > last))
+			break;
+		frame[k] = (struct iovt_frame){va + off, s.len - hdr_len, id};
+		__builtin_prefetch(va + off);
+	}
+	return k;
+}
+
+/**
+ * Take n packets, which ready() has promised.
+ *
+ * @param n IOVT_TX_BATCH at most.
+ * @param room bytes that a packet may have for frame(), 14 to 65535; pieces() takes all others.
+ * @return packets handed on; fewer if some were dropped, pieces() said -ENOMEM, or the ring broke.
+ */
+IOVT_INLINE unsigned int
+iovt_tx_take(struct iovt_txq *q, unsigned int n, uint32_t room, iovt_tx_frame_fn frame,
+	iovt_tx_pieces_fn pieces, void *ctx)
+{
+	struct iovt_vring_split vr = q->vr;
+	struct iovt_frame f[IOVT_TX_BATCH];
+	size_t got = 0;
+	unsigned int left = n;
+
+	iovt_split_fetch(&vr, n);
+	iovt_split_prefetch(&vr, n);
+	for (;;) {
+		size_t k = iovt_tx_look(q, &vr, left, room, f);
+		int ret;
+
+		for (size_t i = 0; i < k; i++) {
+			frame(ctx, got++, f[i].data, f[i].len);
+			iovt_split_put(&vr, f[i].id, 0);
+		}
+		iovt_split_consume(&vr, k);
+		left -= k;
+		if (iovt_likely(left == 0))
+			break;
+		q->vr = vr;
+		ret = iovt_tx_take_chain(q, pieces, ctx, got);
+		vr = q->vr;
+		if (ret < 0)
+			break;
+		got += ret;
+		left--;
+	}
+	iovt_split_fetch(&vr, n);
+	q->vr = vr;
+	q->stats.packets += got;
+	return got;
+}
+
+/** Show the guest what was taken. true: it asked to be notified. */
+IOVT_INLINE bool
+iovt_tx_end(struct iovt_txq *q)
+{
+	return iovt_split_publish(&q->vr);
+}
+
+#endif
