@@ -47,7 +47,7 @@ def other_dpdk(bed):
         check(not any(name.startswith("net_iovtee") for name in ports), f"ports {ports}")
         switch.ready().quit()
     else:
-        check(switch.wait_exit(1) > 0, f"testpmd ended with status {switch.popen.returncode}")
+        check(switch.wait_exit(1) > 0, f"testpmd ended with status {switch.returncode}")
     check(not os.path.exists(bed.path("nf.sock")), "the socket is left behind")
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 
 from .errors import Failure
@@ -32,6 +33,7 @@ class Process:
             ["stdbuf", "-oL", *argv], stdin=subprocess.PIPE, stdout=self._log, stderr=self._log,
             env={**os.environ, **(env or {})}, preexec_fn=self._in_child, cwd=bed.dir)
         self.pid = self.popen.pid
+        self.returncode = None
         bed.logs.append(self.log_path)
         bed.cleanup.push(self.kill)
 
@@ -44,12 +46,24 @@ class Process:
             log.seek(offset)
             return log.read().decode(errors="replace")
 
+    def _look(self, options=0):
+        """Note how it ended, if it has. Reaping it is left to a thread: on some kernels (seen on 6.18, in
+        a virtual machine) that spins for minutes now and then, in d_walk() for /proc/<pid>."""
+        if self.returncode is not None:
+            return
+        end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options)
+        if end is None:
+            return
+        self.returncode = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+        threading.Thread(target=self.popen.wait, daemon=True).start()
+
     def alive(self):
-        return self.popen.poll() is None
+        self._look(os.WNOHANG)
+        return self.returncode is None
 
     def check_alive(self):
         if not self.alive():
-            raise Failure(f"{self.name} ended by itself with status {self.popen.returncode}")
+            raise Failure(f"{self.name} ended by itself with status {self.returncode}")
 
     def wait_output(self, text, seconds, offset=0):
         """Wait until the log holds text; return what the log holds from offset on."""
@@ -59,26 +73,23 @@ class Process:
             if text in output:
                 return output
             if ended:
-                raise Failure(f"{self.name} ended with status {self.popen.returncode} "
+                raise Failure(f"{self.name} ended with status {self.returncode} "
                               f"before it said {text!r}")
             return None
         return wait_until(found, seconds, f"{self.name} to say {text!r}")
 
     def wait_exit(self, seconds):
-        try:
-            status = self.popen.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"{self.name} did not end within {seconds:g} s") from None
+        wait_until(lambda: not self.alive(), seconds, f"{self.name} to end")
         self._close()
-        return status
+        return self.returncode
 
     def signal(self, number):
-        self.popen.send_signal(number)
+        if self.alive():
+            os.kill(self.pid, number)
 
     def kill(self):
-        if self.alive():
-            self.popen.send_signal(signal.SIGKILL)
-        self.popen.wait()
+        self.signal(signal.SIGKILL)
+        self._look()
         self._close()
 
     def _close(self):
