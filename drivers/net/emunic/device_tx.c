@@ -71,26 +71,47 @@ gather_frame(struct emu *emu, const struct emu_txq *q, struct gather *g)
 		emu_fault(emu, "read", d->iova, g->len);
 }
 
-/**
- * A NIC reads descriptors and frames ahead of what it sends, many at a time: bring the next ones into the
- * cache. A hint: whatever is wrong with them shows when they are sent.
- */
-void
-emu_tx_fetch(struct emu *emu, struct emu_txq *q)
+/* Frames whose descriptors are here. A hint: whatever is wrong with them shows when they are sent. */
+static inline void
+fetch_frames(struct emu *emu, const struct emu_txq *q, uint32_t n)
 {
-	uint16_t index;
-	uint32_t n;
+	uint16_t index = q->index;
 
-	if (q == NULL || !q->running)
-		return;
-	q->limit = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
-	index = q->index;
-	for (n = RTE_MIN(q->limit - q->head, (uint32_t)EMU_BATCH); n > 0; n--) {
+	for (; n > 0; n--) {
 		const struct emu_tx_desc *d = &q->ring[index];
 
 		rte_prefetch0(iommu_access(&emu->mmu, &emu->hint, d->iova, d->len));
 		index = advance(q, index);
 	}
+}
+
+/* Descriptors, from the offset-th after the head on. */
+static inline void
+fetch_descriptors(const struct emu_txq *q, uint32_t offset, uint32_t n)
+{
+	for (uint32_t i = offset; i < offset + n; i += RTE_CACHE_LINE_SIZE / sizeof(q->ring[0]))
+		rte_prefetch0(&q->ring[(q->index + i) % q->nb_desc]);
+}
+
+/**
+ * A NIC reads descriptors and frames ahead of what it sends, many at a time: in one batch the
+ * descriptors, in the next one the frames, which are then sent. With nothing under way the first step
+ * is left out.
+ */
+void
+emu_tx_fetch(struct emu *emu, struct emu_txq *q)
+{
+	const uint32_t batch = EMU_BATCH;
+	uint32_t posted, n;
+
+	if (q == NULL || !q->running)
+		return;
+	posted = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
+	q->limit = q->seen != q->head ? q->seen : posted;
+	n = RTE_MIN(q->limit - q->head, batch);
+	fetch_frames(emu, q, n);
+	fetch_descriptors(q, n, RTE_MIN(posted - q->head - n, batch));
+	q->seen = posted;
 }
 
 /* Out on the wire. Blocked: looped, and the Rx side has no room and does not drop. */
@@ -109,7 +130,6 @@ transmit(struct emu *emu, const uint8_t *data, uint16_t len)
 	emu_verify_frame(emu, data, len);
 	if (emu->dump != NULL)
 		emu_dump_frame(emu->dump, data, len);
-	emu->counters[EMU_TX_FRAMES]++;
 	return EMU_DELIVERED;
 }
 
@@ -117,7 +137,7 @@ transmit(struct emu *emu, const uint8_t *data, uint16_t len)
 unsigned int
 emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 {
-	unsigned int moved = 0;
+	unsigned int moved = 0, sent = 0;
 	uint32_t head;
 
 	if (q == NULL || !q->running)
@@ -130,6 +150,7 @@ emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 		if (likely(g.data != NULL && emu_link_up(emu))) {
 			if (transmit(emu, g.data, g.len) == EMU_BLOCKED)
 				break;
+			sent++;
 		} else {
 			emu->counters[EMU_TX_DROPS]++;
 		}
@@ -138,7 +159,9 @@ emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 		head += g.descs;
 		moved++;
 	}
+	emu->counters[EMU_TX_FRAMES] += sent;
 	if (moved > 0)
 		__atomic_store_n(&q->head, head, __ATOMIC_RELEASE);
+	rte_prefetch0(&q->doorbell);
 	return moved;
 }

@@ -163,7 +163,8 @@ struct emu_txq {
 
 	/* device; the driver reads head */
 	uint32_t head __rte_cache_aligned; /* descriptors ever read */
-	uint32_t limit;                    /* doorbell as last read */
+	uint32_t limit;                    /* as far as this batch goes */
+	uint32_t seen;                     /* doorbell as last read */
 	uint16_t index;
 	bool running;
 };
@@ -413,7 +414,7 @@ int emu_xstats_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, 
 const char *emu_counter_name(enum emu_counter counter);
 
 /* rxtx.c */
-void emu_rx_refill(struct emu_rxq *q);
+void emu_rx_fill(struct emu_rxq *q);
 uint16_t emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 uint16_t emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 unsigned int emu_tx_clean(struct emu_txq *q, unsigned int most);

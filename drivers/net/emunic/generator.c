@@ -200,7 +200,7 @@ fetch_descriptors(struct emu *emu, const struct emu_rxq *q, unsigned int n)
 	}
 }
 
-/* The next ones will be written, too. */
+/* The next ones will be written, too; and the doorbell will be looked at. */
 static inline void
 prepare_descriptors(const struct emu_rxq *q)
 {
@@ -208,6 +208,8 @@ prepare_descriptors(const struct emu_rxq *q)
 
 	for (unsigned int i = 0; i < n; i += RTE_CACHE_LINE_SIZE / sizeof(q->ring[0]))
 		rte_prefetch0_write(&q->ring[(q->index + i) % q->nb_desc]);
+	if (n < EMU_BATCH)
+		rte_prefetch0(&q->doorbell);
 }
 
 static inline uint16_t

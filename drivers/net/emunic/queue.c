@@ -115,7 +115,7 @@ emu_rxq_start(struct rte_eth_dev *dev, uint16_t id)
 	struct emu_rxq *q = dev->data->rx_queues[id];
 
 	q->target = q->nb_desc;
-	emu_rx_refill(q); /* may post nothing: an empty pool leaves the ring short */
+	emu_rx_fill(q); /* may post nothing: an empty pool leaves the ring short */
 	emu_lock(emu);
 	q->running = true;
 	emu_unlock(emu);
@@ -173,6 +173,7 @@ emu_txq_stop(struct rte_eth_dev *dev, uint16_t id)
 	q->running = false;
 	q->head = 0;
 	q->limit = 0;
+	q->seen = 0;
 	q->index = 0;
 	__atomic_store_n(&q->doorbell, 0, __ATOMIC_RELAXED);
 	emu_unlock(emu);

@@ -70,30 +70,34 @@ post(struct emu_rxq *q, struct rte_mbuf *const *mbufs, unsigned int n)
 }
 
 /*
- * Fill the ring from the queue's pool. A pool that has less than a bulk gives what it has, one by
- * one; the ring then stays short and the next poll tries again, whether or not a packet came.
+ * Post n buffers of the queue's pool. A pool that has less leaves the ring short, and the next poll tries
+ * again, whether or not a packet came; only a ring that is empty gets what there is, one by one.
  */
-void
-emu_rx_refill(struct emu_rxq *q)
+static inline bool
+refill(struct emu_rxq *q, unsigned int n)
 {
 	struct rte_mbuf *bulk[REFILL_BULK];
-	unsigned int i, n;
 
-	while (q->posted < q->target) {
-		n = RTE_MIN(q->target - q->posted, REFILL_BULK);
-		if (likely(rte_mempool_get_bulk(q->pool, (void **)bulk, n) == 0)) {
-			for (i = 0; i < n; i++)
-				rte_prefetch0(bulk[i]);
-			post(q, bulk, n);
-			continue;
-		}
-		for (i = 0; i < n && rte_mempool_get(q->pool, (void **)bulk) == 0; i++)
-			post(q, bulk, 1);
-		if (i < n) {
-			q->stats.errors++;
-			return;
-		}
+	if (likely(rte_mempool_get_bulk(q->pool, (void **)bulk, n) == 0)) {
+		for (unsigned int i = 0; i < n; i++)
+			rte_prefetch0(bulk[i]);
+		post(q, bulk, n);
+		return true;
 	}
+	if (q->posted == 0)
+		for (; n > 0 && rte_mempool_get(q->pool, (void **)bulk) == 0; n--)
+			post(q, bulk, 1);
+	if (n > 0)
+		q->stats.errors++;
+	return n == 0;
+}
+
+/** Fill the ring, as far as the pool allows. */
+void
+emu_rx_fill(struct emu_rxq *q)
+{
+	while (q->posted < q->target && refill(q, RTE_MIN(q->target - q->posted, REFILL_BULK)))
+		;
 }
 
 uint16_t
@@ -129,8 +133,9 @@ emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	q->posted -= i;
 	q->stats.packets += i;
 	q->stats.bytes += bytes;
-	if (q->target - q->posted >= q->thresh)
-		emu_rx_refill(q);
+	/* Whole bulks, as vectorised drivers do it: so bursts stay whole, too. */
+	while (q->target - q->posted >= q->thresh && refill(q, RTE_MIN(q->thresh, REFILL_BULK)))
+		;
 	return i;
 }
 

@@ -29,7 +29,6 @@ struct emu_verify {
 	uint32_t every;
 	uint32_t countdown;
 	bool sequence;
-	uint64_t samples;
 	uint64_t buckets[BUCKETS];
 	struct flow_state *origins[UINT8_MAX + 1]; /* each for all flow numbers, made when needed */
 };
@@ -100,21 +99,22 @@ record_latency(struct emu_verify *v, const struct emu_tag *tag, uint64_t now)
 	if (cycles > EMU_TSC_MASK / 2)
 		cycles = 0;
 	v->buckets[bucket_of(cycles)]++;
-	v->samples++;
 }
 
 /** Cycles below which `percentile` percent of the frames stayed. */
 int
 emu_verify_latency(const struct emu_verify *v, double percentile, uint64_t *tsc)
 {
-	uint64_t rank, below = 0;
+	uint64_t rank, below = 0, samples = 0;
 	unsigned int i;
 
 	if (!(percentile >= 0 && percentile <= 100))
 		return -EINVAL;
-	if (v->samples == 0)
+	for (i = 0; i < BUCKETS; i++)
+		samples += v->buckets[i];
+	if (samples == 0)
 		return -ENODATA;
-	rank = RTE_MAX((uint64_t)ceil(percentile / 100 * v->samples), UINT64_C(1));
+	rank = RTE_MAX((uint64_t)ceil(percentile / 100 * samples), UINT64_C(1));
 	for (i = 0; i < BUCKETS - 1; i++) {
 		below += v->buckets[i];
 		if (below >= rank)
@@ -128,7 +128,6 @@ void
 emu_verify_latency_reset(struct emu_verify *v)
 {
 	memset(v->buckets, 0, sizeof(v->buckets));
-	v->samples = 0;
 }
 
 /* 198.18.0.0/15, on either side. */
@@ -225,12 +224,31 @@ note_behind(struct emu *emu, struct flow_state *s, uint32_t behind)
 		emu->counters[EMU_TX_LOST]--;
 }
 
+/* The first of its flow, or one that others are missing before, or late. */
 static void
+note_unexpected(struct emu *emu, struct flow_state *s, uint32_t seq)
+{
+	uint32_t gap;
+
+	if (s->seen == 0) {
+		s->first = seq;
+		s->next = seq;
+	}
+	gap = seq - s->next;
+	if (gap > INT32_MAX) {
+		note_behind(emu, s, s->next - 1 - seq);
+		return;
+	}
+	emu->counters[EMU_TX_LOST] += gap;
+	s->seen = gap + 1 < WINDOW ? s->seen << (gap + 1) | 1 : 1;
+	s->next = seq + 1;
+}
+
+static inline void
 check_sequence(struct emu *emu, const struct emu_tag *tag)
 {
 	struct flow_state **states = &emu->verify->origins[emu_tag_origin(tag)], *s;
 	const uint32_t seq = emu_tag_seq(tag);
-	uint32_t gap;
 
 	if (unlikely(*states == NULL)) {
 		*states = calloc(UINT16_MAX + 1, sizeof(**states));
@@ -238,17 +256,11 @@ check_sequence(struct emu *emu, const struct emu_tag *tag)
 			return;
 	}
 	s = &(*states)[emu_tag_flow(tag)];
-	if (unlikely(s->seen == 0)) {
-		s->first = seq;
-		s->next = seq;
-	}
-	gap = seq - s->next;
-	if (unlikely(gap > INT32_MAX)) {
-		note_behind(emu, s, s->next - 1 - seq);
+	if (unlikely(seq != s->next || s->seen == 0)) {
+		note_unexpected(emu, s, seq);
 		return;
 	}
-	emu->counters[EMU_TX_LOST] += gap;
-	s->seen = gap + 1 < WINDOW ? s->seen << (gap + 1) | 1 : 1;
+	s->seen = s->seen << 1 | 1;
 	s->next = seq + 1;
 }
 
