@@ -89,6 +89,21 @@ iovt_tx_look(const struct iovt_txq *q, const struct iovt_vring_split *vr, size_t
 	return k;
 }
 
+/*
+ * Long packets are brought into the cache whole, some packets ahead of the copy: what the CPU's own
+ * prefetcher does comes too late when they were written by a core that is far away.
+ */
+#define IOVT_TX_LONG  256u
+#define IOVT_TX_AHEAD 2
+
+IOVT_INLINE void
+iovt_tx_fetch_rest(const struct iovt_frame *f)
+{
+	if (f->len > IOVT_TX_LONG)
+		for (uint32_t off = 64; off < f->len; off += 64)
+			__builtin_prefetch(f->data + off);
+}
+
 /**
  * Take n packets, which ready() has promised.
  *
@@ -111,7 +126,11 @@ iovt_tx_take(struct iovt_txq *q, unsigned int n, uint32_t room, iovt_tx_frame_fn
 		size_t k = iovt_tx_look(q, &vr, left, room, f);
 		int ret;
 
+		for (size_t i = 0; i < k && i < IOVT_TX_AHEAD; i++)
+			iovt_tx_fetch_rest(&f[i]);
 		for (size_t i = 0; i < k; i++) {
+			if (i + IOVT_TX_AHEAD < k)
+				iovt_tx_fetch_rest(&f[i + IOVT_TX_AHEAD]);
 			frame(ctx, got++, f[i].data, f[i].len);
 			iovt_split_put(&vr, f[i].id, 0);
 		}
