@@ -53,6 +53,15 @@ const struct datapath_spec datapath_specs[] = {
 		.uplink_queues = 1,
 	},
 	{
+		.name = "vhost-any-order",
+		.what = "net_vhost, its guest without VIRTIO_F_IN_ORDER, like those of the plugin",
+		.uplink = EMUNIC,
+		.vhost = "net_vhost@I,iface=@S,queues=1",
+		.nf = VIRTIO ",in_order=0",
+		.plugin = "librte_net_vhost.so",
+		.uplink_queues = 1,
+	},
+	{
 		.name = "iovtee-rx",
 		.what = "zero-copy receive, only the NF's MAC in its queue (trust=0)",
 		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ",rxq=2)",
