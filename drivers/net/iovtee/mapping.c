@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Zero-copy on and off. */
 #include <rte_alarm.h>
 #include <rte_ethdev.h>
 
@@ -23,145 +24,6 @@
 
 /* What an unmapped queue keeps when its driver cannot do with less. */
 #define DESC_MIN 32
-
-static const char *const reason_text[] = {
-	[MAP_ON] = "on",
-	[MAP_PLAIN] = "off: the port has no uplink=; packets are copied",
-	[MAP_NO_GUEST] = "off: no guest is connected, or its queue is not running",
-	[MAP_UPLINK_DOWN] = "off: the uplink or its queue is not started",
-	[MAP_UPLINK_GONE] = "off: the uplink was removed",
-	[MAP_NO_MAC] = "off: trust=0 needs mac=, or set trust=1",
-	[MAP_SHARED_QUEUE] =
-		"off: other traffic reaches this uplink queue too; with trust=0 use a queue "
-		"other than 0 of an uplink with several, or set trust=1",
-	[MAP_NO_STEERING] =
-		"off: the NIC cannot steer the guest's address into the queue (rte_flow); "
-		"set trust=1 if the guest may see the queue's traffic",
-	[MAP_MISSTEERED] =
-		"off: frames for others arrived in the guest's queue, so the NIC does not "
-		"honour its steering rule; set trust=1 if the guest may see them",
-	[MAP_BUFFERS] =
-		"off: the guest's buffers are too small or not contiguous; packets are copied",
-	[MAP_DMA] = "off: the NIC cannot reach the guest's memory; back it with hugepages, or use "
-		    "--iova-mode=va",
-	[MAP_QUEUE] = "off: the uplink's queue could not be set up again; see the log",
-	[MAP_RING] = "off: the guest broke its receive ring",
-};
-
-const char *
-mapping_reason_text(enum map_reason reason)
-{
-	return reason_text[reason];
-}
-
-enum map_reason
-mapping_reason(const struct vhost_txq *q)
-{
-	if (q->map.reason != MAP_ON)
-		return q->map.reason;
-	if (q->rxq != NULL && q->rxq->state == IOVT_RXQ_BROKEN)
-		return MAP_RING;
-	return vhost_buffers_bindable(q) ? MAP_ON : MAP_BUFFERS;
-}
-
-/* ---- claims ---- */
-
-int
-mapping_claim(struct vhost_port *p)
-{
-	struct uplink *up = p->uplink;
-	struct rte_eth_dev_info info;
-
-	if (rte_eth_dev_info_get(up->phys_port, &info) != 0)
-		return -ENODEV;
-	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		unsigned int uq = p->conf.rxq + i;
-
-		if (uq >= info.max_rx_queues || uq >= UPLINK_QUEUES_MAX) {
-			IOVTEE_LOG(ERR, "%s: rxq=%u is out of range: uplink %s has %u Rx queues",
-				p->data->name, uq, p->conf.uplink, info.max_rx_queues);
-			return -ERANGE;
-		}
-		if (up->claim[uq] != NULL) {
-			IOVTEE_LOG(ERR,
-				"%s: rxq=%u of uplink %s is already mapped by %s; choose another",
-				p->data->name, uq, p->conf.uplink, up->claim[uq]->port->data->name);
-			return -EBUSY;
-		}
-	}
-	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		struct uplink_rxq *uq = up->rxq[p->conf.rxq + i];
-
-		up->claim[p->conf.rxq + i] = &p->txq[i];
-		p->txq[i].map.reason = MAP_NO_GUEST;
-		if (uq != NULL)
-			uplink_rxq_use_tee(uq);
-	}
-	return 0;
-}
-
-static struct uplink_rxq *
-claimed_queue(const struct vhost_txq *q)
-{
-	const struct vhost_port *p = q->port;
-
-	return p->uplink != NULL ? p->uplink->rxq[p->conf.rxq + q->queue] : NULL;
-}
-
-static void
-forget_tee(struct vhost_txq *q)
-{
-	vhost_close_gates(q->port);
-	q->tee = NULL;
-	q->tee_mp = NULL;
-	vhost_open_gates(q->port);
-}
-
-void
-mapping_unclaim(struct vhost_port *p)
-{
-	struct uplink *up = p->uplink;
-
-	if (up == NULL)
-		return;
-	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		struct uplink_rxq *uq = claimed_queue(&p->txq[i]);
-
-		if (up->claim[p->conf.rxq + i] != &p->txq[i])
-			continue;
-		steer_remove(up, &p->txq[i]);
-		up->claim[p->conf.rxq + i] = NULL;
-		if (uq != NULL)
-			uplink_rxq_use_app_pool(uq);
-		forget_tee(&p->txq[i]);
-	}
-	p->uplink = NULL;
-}
-
-struct rte_device *
-mapping_dma_device(const struct vhost_port *p)
-{
-	struct rte_eth_dev_info info;
-
-	if (p->uplink == NULL || rte_eth_dev_info_get(p->uplink->phys_port, &info) != 0)
-		return NULL;
-	return info.device;
-}
-
-/*
- * A NIC driver tells its NIC the size of the pool's data rooms, and the NIC writes no more than that.
- */
-uint32_t
-mapping_nic_max(const struct vhost_txq *q)
-{
-	const struct uplink_rxq *uq = claimed_queue(q);
-
-	if (uq == NULL || uq->app_pool == NULL)
-		return 0;
-	return rte_pktmbuf_data_room_size(uq->app_pool) - RTE_PKTMBUF_HEADROOM;
-}
-
-/* ---- on and off ---- */
 
 /* Ring size that the guest's buffers can keep filled, in the steps that the driver takes. */
 static uint16_t
@@ -312,7 +174,7 @@ use_tee(struct vhost_txq *q, const struct uplink_rxq *uq)
 void
 mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq)
 {
-	struct uplink_rxq *uq = claimed_queue(q);
+	struct uplink_rxq *uq = mapping_claimed_queue(q);
 	const char *name = q->port->data->name;
 
 	q->map.reason = check_ready(q, uq);
@@ -388,33 +250,6 @@ mapping_uplink_stopping(struct uplink *up)
 	}
 }
 
-void
-mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq)
-{
-	if (q->map.uq == uq)
-		mapping_off(q);
-	forget_tee(q);
-}
-
-void
-mapping_uplink_gone(struct uplink *up)
-{
-	struct rte_eth_dev_info info;
-
-	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
-		struct vhost_txq *q = up->claim[i];
-
-		if (q == NULL)
-			continue;
-		forget_tee(q);
-		q->map.reason = MAP_UPLINK_GONE;
-		q->port->uplink = NULL;
-		up->claim[i] = NULL;
-	}
-	if (rte_eth_dev_info_get(up->phys_port, &info) == 0)
-		guest_forget_device(info.device);
-}
-
 /* ---- steering that fails ---- */
 
 static void
@@ -426,7 +261,7 @@ unmap_missteered(void *arg)
 	q->map.missteered = true;
 	mapping_off(q);
 	q->map.reason = MAP_MISSTEERED;
-	feed_by_host(claimed_queue(q));
+	feed_by_host(mapping_claimed_queue(q));
 	IOVTEE_LOG(ERR, "%s q%u: zero-copy receive %s", q->port->data->name, q->queue,
 		mapping_reason_text(MAP_MISSTEERED));
 	control_unlock();

@@ -47,11 +47,15 @@ struct mapping {
 	bool missteered;        /* seen to fail: off until the port is created anew */
 };
 
+/* mapping_reason.c */
+
 /** The reason as a sentence for people. Any thread. */
 const char *mapping_reason_text(enum map_reason reason);
 
 /** The reason now, including what only shows under traffic. Any thread. */
 enum map_reason mapping_reason(const struct vhost_txq *q);
+
+/* mapping_claim.c */
 
 /**
  * Claim the uplink queues of a port.
@@ -60,11 +64,22 @@ enum map_reason mapping_reason(const struct vhost_txq *q);
 int mapping_claim(struct vhost_port *p);
 void mapping_unclaim(struct vhost_port *p);
 
+/** The uplink queue of a guest queue; NULL: none was claimed, or it is not set up. */
+struct uplink_rxq *mapping_claimed_queue(const struct vhost_txq *q);
+
 /** Largest number of bytes that the uplink's NIC may write for one frame; 0 for a plain port. */
 uint32_t mapping_nic_max(const struct vhost_txq *q);
 
 /** The device that must reach the guest's memory, NULL for a plain port. */
 struct rte_device *mapping_dma_device(const struct vhost_port *p);
+
+/** An uplink queue is about to be freed. */
+void mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq);
+
+/** The uplink's physical port is about to go away. */
+void mapping_uplink_gone(struct uplink *up);
+
+/* mapping.c */
 
 /** Set a claimed queue's new tee pool to its port's policy. */
 void mapping_init_tee(const struct vhost_txq *q, struct tee_pool *tee);
@@ -75,13 +90,9 @@ void mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq);
 /** Stop that, and take every buffer back from the NIC. */
 void mapping_off(struct vhost_txq *q);
 
-/** The uplink's physical port has started / is about to stop / is about to go away. */
+/** The uplink's physical port has started / is about to stop. */
 void mapping_uplink_started(struct uplink *up);
 void mapping_uplink_stopping(struct uplink *up);
-void mapping_uplink_gone(struct uplink *up);
-
-/** An uplink queue is about to be freed. */
-void mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq);
 
 /** From the data path: a frame in an exclusive queue was not for its guest. Any lcore. */
 void mapping_report_missteered(struct uplink_rxq *uq);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which uplink queue belongs to which guest queue, for as long as both ports exist. */
+#include <rte_ethdev.h>
+
+#include "log.h"
+#include "steer.h"
+#include "uplink.h"
+#include "vhost.h"
+
+int
+mapping_claim(struct vhost_port *p)
+{
+	struct uplink *up = p->uplink;
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(up->phys_port, &info) != 0)
+		return -ENODEV;
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		unsigned int uq = p->conf.rxq + i;
+
+		if (uq >= info.max_rx_queues || uq >= UPLINK_QUEUES_MAX) {
+			IOVTEE_LOG(ERR, "%s: rxq=%u is out of range: uplink %s has %u Rx queues",
+				p->data->name, uq, p->conf.uplink, info.max_rx_queues);
+			return -ERANGE;
+		}
+		if (up->claim[uq] != NULL) {
+			IOVTEE_LOG(ERR,
+				"%s: rxq=%u of uplink %s is already mapped by %s; choose another",
+				p->data->name, uq, p->conf.uplink, up->claim[uq]->port->data->name);
+			return -EBUSY;
+		}
+	}
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		struct uplink_rxq *uq = up->rxq[p->conf.rxq + i];
+
+		up->claim[p->conf.rxq + i] = &p->txq[i];
+		p->txq[i].map.reason = MAP_NO_GUEST;
+		if (uq != NULL)
+			uplink_rxq_use_tee(uq);
+	}
+	return 0;
+}
+
+struct uplink_rxq *
+mapping_claimed_queue(const struct vhost_txq *q)
+{
+	const struct vhost_port *p = q->port;
+
+	return p->uplink != NULL ? p->uplink->rxq[p->conf.rxq + q->queue] : NULL;
+}
+
+static void
+forget_tee(struct vhost_txq *q)
+{
+	vhost_close_gates(q->port);
+	q->tee = NULL;
+	q->tee_mp = NULL;
+	vhost_open_gates(q->port);
+}
+
+void
+mapping_unclaim(struct vhost_port *p)
+{
+	struct uplink *up = p->uplink;
+
+	if (up == NULL)
+		return;
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		struct uplink_rxq *uq = mapping_claimed_queue(&p->txq[i]);
+
+		if (up->claim[p->conf.rxq + i] != &p->txq[i])
+			continue;
+		steer_remove(up, &p->txq[i]);
+		up->claim[p->conf.rxq + i] = NULL;
+		if (uq != NULL)
+			uplink_rxq_use_app_pool(uq);
+		forget_tee(&p->txq[i]);
+	}
+	p->uplink = NULL;
+}
+
+struct rte_device *
+mapping_dma_device(const struct vhost_port *p)
+{
+	struct rte_eth_dev_info info;
+
+	if (p->uplink == NULL || rte_eth_dev_info_get(p->uplink->phys_port, &info) != 0)
+		return NULL;
+	return info.device;
+}
+
+/*
+ * A NIC driver tells its NIC the size of the pool's data rooms, and the NIC writes no more than that.
+ */
+uint32_t
+mapping_nic_max(const struct vhost_txq *q)
+{
+	const struct uplink_rxq *uq = mapping_claimed_queue(q);
+
+	if (uq == NULL || uq->app_pool == NULL)
+		return 0;
+	return rte_pktmbuf_data_room_size(uq->app_pool) - RTE_PKTMBUF_HEADROOM;
+}
+
+void
+mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq)
+{
+	if (q->map.uq == uq)
+		mapping_off(q);
+	forget_tee(q);
+}
+
+void
+mapping_uplink_gone(struct uplink *up)
+{
+	struct rte_eth_dev_info info;
+
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		struct vhost_txq *q = up->claim[i];
+
+		if (q == NULL)
+			continue;
+		forget_tee(q);
+		q->map.reason = MAP_UPLINK_GONE;
+		q->port->uplink = NULL;
+		up->claim[i] = NULL;
+	}
+	if (rte_eth_dev_info_get(up->phys_port, &info) == 0)
+		guest_forget_device(info.device);
+}

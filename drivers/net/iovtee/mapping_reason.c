@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Why zero-copy is not on, for people and programs. */
+#include "vhost.h"
+
+static const char *const reason_text[] = {
+	[MAP_ON] = "on",
+	[MAP_PLAIN] = "off: the port has no uplink=; packets are copied",
+	[MAP_NO_GUEST] = "off: no guest is connected, or its queue is not running",
+	[MAP_UPLINK_DOWN] = "off: the uplink or its queue is not started",
+	[MAP_UPLINK_GONE] = "off: the uplink was removed",
+	[MAP_NO_MAC] = "off: trust=0 needs mac=, or set trust=1",
+	[MAP_SHARED_QUEUE] =
+		"off: other traffic reaches this uplink queue too; with trust=0 use a queue "
+		"other than 0 of an uplink with several, or set trust=1",
+	[MAP_NO_STEERING] =
+		"off: the NIC cannot steer the guest's address into the queue (rte_flow); "
+		"set trust=1 if the guest may see the queue's traffic",
+	[MAP_MISSTEERED] =
+		"off: frames for others arrived in the guest's queue, so the NIC does not "
+		"honour its steering rule; set trust=1 if the guest may see them",
+	[MAP_BUFFERS] =
+		"off: the guest's buffers are too small or not contiguous; packets are copied",
+	[MAP_DMA] = "off: the NIC cannot reach the guest's memory; back it with hugepages, or use "
+		    "--iova-mode=va",
+	[MAP_QUEUE] = "off: the uplink's queue could not be set up again; see the log",
+	[MAP_RING] = "off: the guest broke its receive ring",
+};
+
+const char *
+mapping_reason_text(enum map_reason reason)
+{
+	return reason_text[reason];
+}
+
+enum map_reason
+mapping_reason(const struct vhost_txq *q)
+{
+	if (q->map.reason != MAP_ON)
+		return q->map.reason;
+	if (q->rxq != NULL && q->rxq->state == IOVT_RXQ_BROKEN)
+		return MAP_RING;
+	return vhost_buffers_bindable(q) ? MAP_ON : MAP_BUFFERS;
+}
