@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a guest sends: every layout, contents, order; and what it should not send. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,7 @@ static struct send_bed *new (const struct bed_conf *conf)
 		.start = conf->start,
 		.hdr_len = conf->hdr_len,
 		.event_idx = conf->event_idx,
+		.one_view = conf->one_view,
 		.sends = true,
 	};
 	struct send_bed *b = calloc(1, sizeof(*b));
@@ -466,6 +469,88 @@ notification(const struct bed_conf *conf)
 	}
 }
 
+#define AT_ONCE 20000
+
+/* A guest that sends as fast as it can, while a switch takes. */
+struct line {
+	struct send_bed *b;
+	uint64_t next; /* packet that the switch expects */
+};
+
+static uint32_t
+length_of(uint64_t seq)
+{
+	return 14 + seq * 7 % 1500;
+}
+
+static void
+check_frame(void *ctx, size_t k, const void *data, uint32_t len)
+{
+	struct line *l = ctx;
+
+	CHECK(len == length_of(l->next) && fake_frame_equal(data, l->next, len));
+	l->next++;
+}
+
+static int
+check_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+{
+	uint8_t data[2048];
+	uint32_t off = 0;
+
+	CHECK(len <= sizeof(data));
+	for (unsigned int i = 0; i < nr; i++) {
+		memcpy(data + off, piece[i].data, piece[i].len);
+		off += piece[i].len;
+	}
+	check_frame(ctx, k, data, len);
+	return 0;
+}
+
+static void *
+switch_main(void *arg)
+{
+	struct line *l = arg;
+
+	while (l->next < AT_ONCE) {
+		unsigned int n = iovt_tx_ready(l->b->q, 1 + l->next % IOVT_TX_BATCH);
+
+		if (n > 0)
+			iovt_tx_take(l->b->q, n, ROOM, check_frame, check_pieces, l);
+		iovt_tx_end(l->b->q);
+		CHECK(l->b->q->error == NULL);
+		if (n == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void
+at_once(const struct bed_conf *conf)
+{
+	struct bed_conf c = *conf;
+	struct line l = {0};
+	pthread_t thread;
+	uint64_t seq = 0;
+
+	fake_fail_hook = NULL; /* a failure in another thread cannot return to this one */
+	c.one_view = true;
+	l.b = new (&c);
+	CHECK(pthread_create(&thread, NULL, switch_main, &l) == 0);
+	while (seq < AT_ONCE) {
+		while (fake_guest_reap(&l.b->guest) >= 0)
+			;
+		if (fake_guest_send(&l.b->guest, seq % 5 == 0 ? FAKE_CHAIN : FAKE_ONE,
+			    12 + length_of(seq), seq % FAKE_PLACES, seq) >= 0)
+			seq++;
+		else
+			sched_yield();
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(l.b->q->stats.packets, AT_ONCE);
+	end(l.b);
+}
+
 static void
 bad_configuration(const struct bed_conf *conf)
 {
@@ -504,6 +589,7 @@ main(void)
 		{"goes on after a restart", goes_on, true},
 		{"notification", notification, false},
 		{"bad configuration", bad_configuration, false},
+		{"guest and switch at once", at_once, false},
 	};
 
 	return unit_run("transmit", cases, sizeof(cases) / sizeof(cases[0]));
