@@ -56,7 +56,7 @@ batch(struct emu *emu, unsigned int rx_budget, unsigned int tx_budget)
 	memset(&emu->hint, 0, sizeof(emu->hint));
 	emu->now = rte_rdtsc();
 	for (i = 0; i < emu->nb_txq; i++)
-		emu_tx_fetch(emu, emu->txq[i]);
+		emu_tx_fetch(emu->txq[i]);
 	if (emu_link_up(emu))
 		moved += emu_source_run(emu, rx_budget);
 	for (i = 0; i < emu->nb_txq && tx_budget > 0; i++) {

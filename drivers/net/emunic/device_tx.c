@@ -94,12 +94,12 @@ fetch_descriptors(const struct emu_txq *q, uint32_t offset, uint32_t n)
 }
 
 /**
- * A NIC reads descriptors and frames ahead of what it sends, many at a time: in one batch the
- * descriptors, in the next one the frames, which are then sent. With nothing under way the first step
- * is left out.
+ * A NIC reads descriptors and frames ahead of what it sends, many at a time: here the descriptors of the
+ * next batch; the frames of this one when it is sent, since more at once than the CPU can wait for
+ * only delays it. With nothing under way this batch is what was just posted.
  */
 void
-emu_tx_fetch(struct emu *emu, struct emu_txq *q)
+emu_tx_fetch(struct emu_txq *q)
 {
 	const uint32_t batch = EMU_BATCH;
 	uint32_t posted, n;
@@ -109,7 +109,6 @@ emu_tx_fetch(struct emu *emu, struct emu_txq *q)
 	posted = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
 	q->limit = q->seen != q->head ? q->seen : posted;
 	n = RTE_MIN(q->limit - q->head, batch);
-	fetch_frames(emu, q, n);
 	fetch_descriptors(q, n, RTE_MIN(posted - q->head - n, batch));
 	q->seen = posted;
 }
@@ -143,6 +142,7 @@ emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 	if (q == NULL || !q->running)
 		return 0;
 	head = q->head;
+	fetch_frames(emu, q, RTE_MIN(q->limit - head, (uint32_t)EMU_BATCH));
 	while (moved < budget && head != q->limit) {
 		struct gather g;
 

@@ -308,7 +308,7 @@ enum emu_verdict emu_rx_deliver(struct emu *emu, const uint8_t *data, uint16_t l
 	const struct emu_parsed *parsed);
 
 /* device_tx.c */
-void emu_tx_fetch(struct emu *emu, struct emu_txq *q);
+void emu_tx_fetch(struct emu_txq *q);
 unsigned int emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget);
 
 /* frame.c */
@@ -341,7 +341,7 @@ unsigned int emu_gen_run(struct emu *emu, unsigned int budget);
 struct emu_verify *emu_verify_create(uint32_t every, bool sequence);
 void emu_verify_free(struct emu_verify *v);
 void emu_verify_frame(struct emu *emu, const uint8_t *data, uint16_t len);
-int emu_verify_latency(const struct emu_verify *v, double percentile, uint64_t *tsc);
+int emu_verify_latency(struct emu_verify *v, double percentile, uint64_t *tsc);
 void emu_verify_latency_reset(struct emu_verify *v);
 
 /* pcap.c */

@@ -186,21 +186,10 @@ aim(const struct emu *emu, struct flow *flow)
 	flow->epoch = emu->steer.epoch;
 }
 
-/* A NIC fetches descriptors many at a time, before it has frames for them. A hint. */
-static inline void
-fetch_descriptors(struct emu *emu, const struct emu_rxq *q, unsigned int n)
-{
-	uint16_t index = q->index;
-
-	for (; n > 0; n--) {
-		const union emu_rx_desc *d = &q->ring[index];
-
-		rte_prefetch0_write(iommu_access(&emu->mmu, &emu->hint, d->read.iova, d->read.len));
-		index = index + 1 < q->nb_desc ? index + 1 : 0;
-	}
-}
-
-/* The next ones will be written, too; and the doorbell will be looked at. */
+/*
+ * The next descriptors will be written, too; and the doorbell will be looked at. The buffers are not fetched:
+ * storing to them is faster than fetching them for that, above all when they come from far away.
+ */
 static inline void
 prepare_descriptors(const struct emu_rxq *q)
 {
@@ -232,7 +221,6 @@ deliver_run(struct emu *emu, struct emu_generator *g, unsigned int n)
 	unsigned int done;
 
 	n = RTE_MIN(n, q->limit - q->head);
-	fetch_descriptors(emu, q, n);
 	for (done = 0; done < n; done++) {
 		const struct flow *flow = &g->flows[next];
 		union emu_rx_desc *d = &q->ring[index];

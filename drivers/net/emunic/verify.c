@@ -29,6 +29,8 @@ struct emu_verify {
 	uint32_t every;
 	uint32_t countdown;
 	bool sequence;
+	uint64_t run_latency; /* of the run frames that came last, not in a bucket yet */
+	uint64_t run;
 	uint64_t buckets[BUCKETS];
 	struct flow_state *origins[UINT8_MAX + 1]; /* each for all flow numbers, made when needed */
 };
@@ -91,25 +93,40 @@ bucket_value(unsigned int bucket)
 }
 
 static void
+end_run(struct emu_verify *v)
+{
+	/* The upper half of the range is a clock that is a little behind another CPU's. */
+	const uint64_t cycles = v->run_latency > EMU_TSC_MASK / 2 ? 0 : v->run_latency;
+
+	v->buckets[bucket_of(cycles)] += v->run;
+	v->run = 0;
+}
+
+static inline void
 record_latency(struct emu_verify *v, const struct emu_tag *tag, uint64_t now)
 {
 	uint64_t cycles = (now - emu_tag_stamp(tag)) & EMU_TSC_MASK;
 
-	/* The upper half of the range is a clock that is a little behind another CPU's. */
-	if (cycles > EMU_TSC_MASK / 2)
-		cycles = 0;
-	v->buckets[bucket_of(cycles)]++;
+	/* Frames that were made in one batch and are sent in one have the same latency. */
+	if (likely(cycles == v->run_latency)) {
+		v->run++;
+		return;
+	}
+	end_run(v);
+	v->run_latency = cycles;
+	v->run = 1;
 }
 
 /** Cycles below which `percentile` percent of the frames stayed. */
 int
-emu_verify_latency(const struct emu_verify *v, double percentile, uint64_t *tsc)
+emu_verify_latency(struct emu_verify *v, double percentile, uint64_t *tsc)
 {
 	uint64_t rank, below = 0, samples = 0;
 	unsigned int i;
 
 	if (!(percentile >= 0 && percentile <= 100))
 		return -EINVAL;
+	end_run(v);
 	for (i = 0; i < BUCKETS; i++)
 		samples += v->buckets[i];
 	if (samples == 0)
@@ -128,6 +145,7 @@ void
 emu_verify_latency_reset(struct emu_verify *v)
 {
 	memset(v->buckets, 0, sizeof(v->buckets));
+	v->run = 0;
 }
 
 /* 198.18.0.0/15, on either side. */
