@@ -90,18 +90,16 @@ iovt_tx_look(const struct iovt_txq *q, const struct iovt_vring_split *vr, size_t
 }
 
 /*
- * Long packets are brought into the cache whole, some packets ahead of the copy: what the CPU's own
+ * Packets are brought into the cache whole, some packets ahead of the copy: what the CPU's own
  * prefetcher does comes too late when they were written by a core that is far away.
  */
-#define IOVT_TX_LONG  256u
 #define IOVT_TX_AHEAD 2
 
 IOVT_INLINE void
 iovt_tx_fetch_rest(const struct iovt_frame *f)
 {
-	if (f->len > IOVT_TX_LONG)
-		for (uint32_t off = 64; off < f->len; off += 64)
-			__builtin_prefetch(f->data + off);
+	for (uint32_t off = 64; off < f->len; off += 64)
+		__builtin_prefetch(f->data + off);
 }
 
 /**
