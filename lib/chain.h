@@ -3,8 +3,8 @@
  * Descriptor chains: reading what a guest offers as receive buffers, or sends.
  *
  * A chain is copied out of guest memory descriptor by descriptor, each read once, checked, and
- * kept here as a flat list of segments. Works for direct chains, indirect
- * tables, and direct descriptors that end in an indirect table (virtio 1.2, 2.7.5.3).
+ * kept here as a flat list of segments. Works for direct chains, indirect tables, and direct
+ * descriptors that end in an indirect table (virtio 1.2, 2.7.5.3).
  */
 #ifndef IOVT_CHAIN_H
 #define IOVT_CHAIN_H
@@ -15,7 +15,10 @@
 
 #include "guest_mem.h"
 
-/* Segments kept for one packet. Longer chains are legal; what lies beyond is left unused. */
+/*
+ * Segments kept for one packet. Longer chains are legal; of a buffer, what lies beyond is left unused, a
+ * packet is dropped.
+ */
 #define IOVT_SEGS_MAX 128
 
 /* Which way the data of a chain goes: the flag that each of its descriptors has (virtio 1.2, 2.7.5). */

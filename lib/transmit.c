@@ -63,7 +63,7 @@ iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size
 	struct layout l;
 	uint16_t id;
 	int64_t len;
-	int ret;
+	int ret, taken = 0;
 
 	segs.n = 0;
 	len = iovt_split_take(&q->vr, IOVT_FROM_GUEST, &segs, &id);
@@ -77,18 +77,17 @@ iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size
 		iovt_txq_break(q, "a packet lies outside the guest's memory");
 		return ret;
 	}
-	if (len < (int64_t)q->hdr_len + IOVT_TX_LEN_MIN)
+	if (len < (int64_t)q->hdr_len + IOVT_TX_LEN_MIN) {
 		q->stats.too_short++;
-	else if (ret == -EMSGSIZE)
+	} else if (ret == -EMSGSIZE) {
 		q->stats.too_big++;
-	else if (pieces(ctx, k, l.piece, l.nr, len - q->hdr_len) < 0) {
+	} else if (pieces(ctx, k, l.piece, l.nr, len - q->hdr_len) == 0) {
+		q->stats.chained++;
+		taken = 1;
+	} else {
 		iovt_split_untake(&q->vr, 1);
 		return -ENOMEM;
-	} else {
-		q->stats.chained++;
-		iovt_split_put(&q->vr, id, 0);
-		return 1;
 	}
 	iovt_split_put(&q->vr, id, 0);
-	return 0;
+	return taken;
 }

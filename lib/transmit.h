@@ -146,7 +146,6 @@ iovt_tx_take(struct iovt_txq *q, unsigned int n, uint32_t room, iovt_tx_frame_fn
 	}
 	iovt_split_fetch(&vr, n);
 	q->vr = vr;
-	q->stats.packets += got;
 	return got;
 }
 

@@ -15,8 +15,7 @@
 
 /* Counters, written by the queue's thread, read by anybody. */
 struct iovt_txq_stats {
-	uint64_t packets;     /* taken from the guest and handed on */
-	uint64_t chained;     /* of these, the ones that were not in one descriptor of the ring */
+	uint64_t chained;     /* packets that were not in one descriptor of the ring */
 	uint64_t too_short;   /* dropped: not even an Ethernet header */
 	uint64_t too_big;     /* dropped: longer than any packet, or in too many pieces */
 	uint64_t ring_errors; /* 1 once the ring is broken */

@@ -46,10 +46,9 @@ struct iovt_vring_split {
 	uint32_t size;       /* entries, a power of two */
 	uint16_t last_avail; /* next avail entry to take, free running */
 	uint16_t avail_seen; /* the guest's avail index as last read */
-	uint16_t
-		fetched; /* the descriptors of entries before this one are in the cache, or coming */
-	uint16_t last_used; /* next used entry to write, free running */
-	uint16_t published; /* used index as last shown to the guest */
+	uint16_t fetched;    /* entries before this one: their descriptors are being fetched */
+	uint16_t last_used;  /* next used entry to write, free running */
+	uint16_t published;  /* used index as last shown to the guest */
 	bool event_idx;
 };
 

@@ -14,14 +14,7 @@ void
 bed_open(struct bed *b, uint16_t last_avail, uint16_t last_used)
 {
 	struct iovt_rxq_conf conf = {
-		.ring =
-			{
-				.mem = b->guest.mem.snapshot,
-				.size = b->conf.size,
-				.last_avail = last_avail,
-				.last_used = last_used,
-				.event_idx = b->conf.event_idx,
-			},
+		.ring = fake_guest_ring(&b->guest, last_avail, last_used),
 		.lend_max = b->conf.lend_max != 0 ? b->conf.lend_max : b->conf.size,
 		.hdr_len = b->conf.hdr_len,
 		.mergeable = b->conf.mergeable,
@@ -30,7 +23,6 @@ bed_open(struct bed *b, uint16_t last_avail, uint16_t last_used)
 		.ctx = &b->released,
 	};
 
-	b->guest.format->open(&b->guest, &conf.ring);
 	CHECK(iovt_rxq_create(&conf, &b->q) == 0);
 	b->queues++;
 }

@@ -144,6 +144,21 @@ fake_guest_fini(struct fake_guest *g)
 		free(g->free_area[p]);
 }
 
+struct iovt_vring_conf
+fake_guest_ring(const struct fake_guest *g, uint16_t last_avail, uint16_t last_used)
+{
+	struct iovt_vring_conf ring = {
+		.mem = g->mem.snapshot,
+		.size = g->size,
+		.last_avail = last_avail,
+		.last_used = last_used,
+		.event_idx = g->event_idx,
+	};
+
+	g->format->open(g, &ring);
+	return ring;
+}
+
 static void
 add_seg(struct fake_chain *c, uint32_t off, uint32_t len)
 {

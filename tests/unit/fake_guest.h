@@ -123,6 +123,10 @@ void fake_guest_fini(struct fake_guest *g);
 /* Forget all buffers and start the ring anew, as a driver does after a device reset. */
 void fake_guest_reset(struct fake_guest *g, uint16_t start);
 
+/* The ring as the back end has to open it, to go on at these indices. */
+struct iovt_vring_conf fake_guest_ring(const struct fake_guest *g, uint16_t last_avail,
+	uint16_t last_used);
+
 /* Post a buffer of len bytes, header included. Returns its id, or -1: no room for it. */
 int fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len,
 	enum fake_place place);

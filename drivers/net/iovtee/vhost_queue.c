@@ -226,7 +226,6 @@ rxq_up(struct vhost_rxq *q)
 static void
 add_tx_stats(struct iovt_txq_stats *sum, const struct iovt_txq_stats *s)
 {
-	sum->packets += s->packets;
 	sum->chained += s->chained;
 	sum->too_short += s->too_short;
 	sum->too_big += s->too_big;

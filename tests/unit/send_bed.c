@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "send_bed.h"
+
+void
+send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used)
+{
+	struct iovt_txq_conf conf = {
+		.ring = fake_guest_ring(&b->guest, last_avail, last_used),
+		.hdr_len = b->guest.hdr_len,
+	};
+
+	CHECK(iovt_txq_create(&conf, &b->q) == 0);
+}
+
+struct send_bed *
+send_bed_new(const struct bed_conf *conf)
+{
+	const struct fake_guest_conf guest = {
+		.format = conf->format,
+		.size = conf->size,
+		.start = conf->start,
+		.hdr_len = conf->hdr_len,
+		.event_idx = conf->event_idx,
+		.one_view = conf->one_view,
+		.sends = true,
+	};
+	struct send_bed *b = calloc(1, sizeof(*b));
+
+	CHECK(b != NULL);
+	fake_guest_init(&b->guest, &guest);
+	send_bed_open(b, conf->start, conf->start);
+	return b;
+}
+
+void
+send_bed_forget(struct send_bed *b)
+{
+	for (unsigned int i = 0; i < b->nr_got; i++)
+		free(b->got[i].data);
+	b->nr_got = 0;
+}
+
+void
+send_bed_free(struct send_bed *b)
+{
+	uint16_t last_avail, last_used;
+
+	send_bed_forget(b);
+	iovt_txq_destroy(b->q, &last_avail, &last_used);
+	fake_guest_fini(&b->guest);
+	free(b);
+}
+
+static struct send_packet *
+add(struct send_bed *b, size_t k, uint32_t len)
+{
+	struct send_packet *p = &b->got[b->nr_got + k];
+
+	CHECK(b->nr_got + k < SIZE_MAX_TESTED);
+	*p = (struct send_packet){.len = len, .data = malloc(len)};
+	CHECK(p->data != NULL);
+	return p;
+}
+
+static void
+take_frame(void *ctx, size_t k, const void *data, uint32_t len)
+{
+	CHECK(len >= IOVT_TX_LEN_MIN && len <= SEND_ROOM);
+	memcpy(add(ctx, k, len)->data, data, len);
+}
+
+static int
+take_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+{
+	struct send_bed *b = ctx;
+	uint32_t off = 0;
+	struct send_packet *p;
+
+	CHECK(len >= IOVT_TX_LEN_MIN && len <= IOVT_TX_LEN_MAX);
+	if (b->refuse > 0) {
+		b->refuse--;
+		return -ENOMEM;
+	}
+	p = add(b, k, len);
+	p->pieced = true;
+	for (unsigned int i = 0; i < nr; i++) {
+		CHECK(piece[i].len > 0 && piece[i].len <= len - off);
+		memcpy(p->data + off, piece[i].data, piece[i].len);
+		off += piece[i].len;
+	}
+	CHECK(off == len);
+	return 0;
+}
+
+unsigned int
+send_bed_take(struct send_bed *b, unsigned int n)
+{
+	unsigned int ready = iovt_tx_ready(b->q, n), got;
+
+	CHECK(ready <= n && ready <= IOVT_TX_BATCH);
+	if (ready == 0)
+		return 0;
+	got = iovt_tx_take(b->q, ready, SEND_ROOM, take_frame, take_pieces, b);
+	CHECK(got <= ready);
+	b->nr_got += got;
+	return got;
+}
+
+unsigned int
+send_bed_burst(struct send_bed *b, unsigned int n)
+{
+	unsigned int got = send_bed_take(b, n);
+
+	iovt_tx_end(b->q);
+	return got;
+}
+
+void
+send_bed_expect(const struct send_bed *b, unsigned int k, uint64_t seq, uint32_t len)
+{
+	assert_true(k < b->nr_got);
+	assert_int_equal(b->got[k].len, len);
+	assert_true(fake_frame_equal(b->got[k].data, seq, len));
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A test bed for the other direction: a guest that sends, and the engine's queue that takes. */
+#ifndef SEND_BED_H
+#define SEND_BED_H
+
+#include "bed.h"
+#include "transmit.h"
+
+/* Bytes of a packet that the taker has room for in one piece. */
+#define SEND_ROOM 2048u
+
+struct send_packet {
+	uint32_t len;
+	bool pieced;
+	uint8_t *data;
+};
+
+struct send_bed {
+	struct fake_guest guest;
+	struct iovt_txq *q;
+	struct send_packet got[SIZE_MAX_TESTED];
+	unsigned int nr_got;
+	unsigned int refuse; /* so many packets in pieces find no room */
+};
+
+struct send_bed *send_bed_new(const struct bed_conf *conf);
+void send_bed_free(struct send_bed *b);
+void send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used);
+
+/* Take up to n packets, but show nothing to the guest. Returns how many came. */
+unsigned int send_bed_take(struct send_bed *b, unsigned int n);
+/* The same as one burst of a switch. */
+unsigned int send_bed_burst(struct send_bed *b, unsigned int n);
+/* The k-th packet that came is packet seq of len bytes. */
+void send_bed_expect(const struct send_bed *b, unsigned int k, uint64_t seq, uint32_t len);
+/* Forget what came. */
+void send_bed_forget(struct send_bed *b);
+
+#endif
