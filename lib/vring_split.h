@@ -25,18 +25,7 @@
 #include "barrier.h"
 #include "chain.h"
 #include "guest_mem.h"
-
-/* A virtqueue as driver and front end have set it up. */
-struct iovt_vring_conf {
-	struct iovt_guest_mem *mem; /* the queue takes a reference */
-	struct vring_desc *desc;    /* the three areas, in our mapping, inside mem */
-	struct vring_avail *avail;
-	struct vring_used *used;
-	uint16_t size;       /* entries: a power of two, at most 32768 */
-	uint16_t last_avail; /* where to go on (SET_VRING_BASE) */
-	uint16_t last_used;
-	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
-};
+#include "vring.h"
 
 struct iovt_vring_split {
 	struct vring_desc *desc;
@@ -52,18 +41,20 @@ struct iovt_vring_split {
 	bool event_idx;
 };
 
-/** @return 0; -EINVAL: sizes or pointers that no virtqueue can have. Control thread. */
+/** @return 0; -EINVAL: format, size or pointers that no split virtqueue can have. Control thread. */
 static inline int
 iovt_split_init(struct iovt_vring_split *vr, const struct iovt_vring_conf *c)
 {
+	if (c->format != IOVT_SPLIT)
+		return -EINVAL;
 	if (c->size == 0 || c->size > 32768 || (c->size & (c->size - 1)) != 0)
 		return -EINVAL;
-	if (c->mem == NULL || c->desc == NULL || c->avail == NULL || c->used == NULL)
+	if (c->mem == NULL || c->desc == NULL || c->driver == NULL || c->device == NULL)
 		return -EINVAL;
 	*vr = (struct iovt_vring_split){
 		.desc = c->desc,
-		.avail = c->avail,
-		.used = c->used,
+		.avail = c->driver,
+		.used = c->device,
 		.mem = c->mem,
 		.size = c->size,
 		.last_avail = c->last_avail,

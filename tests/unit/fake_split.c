@@ -135,9 +135,10 @@ split_open(const struct fake_guest *g, struct iovt_vring_conf *conf)
 {
 	uint8_t *base = fake_mem_host(&g->mem, 0, split_bytes(g->size));
 
-	conf->desc = (struct vring_desc *)base;
-	conf->avail = (struct vring_avail *)(base + avail_offset(g->size));
-	conf->used = (struct vring_used *)(base + used_offset(g->size));
+	conf->format = IOVT_SPLIT;
+	conf->desc = base;
+	conf->driver = base + avail_offset(g->size);
+	conf->device = base + used_offset(g->size);
 }
 
 const struct fake_format fake_split = {

@@ -319,10 +319,10 @@ bad_configuration(const struct bed_conf *conf)
 	bad.ring.desc = NULL;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	bad = good;
-	bad.ring.avail = NULL;
+	bad.ring.driver = NULL;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	bad = good;
-	bad.ring.used = NULL;
+	bad.ring.device = NULL;
 	assert_int_equal(iovt_rxq_create(&bad, &q), -EINVAL);
 	assert_null(q);
 	/* It has no release function, and needs none. */

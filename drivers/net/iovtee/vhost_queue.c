@@ -55,11 +55,11 @@ translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct i
 
 	c->size = v->size;
 	c->desc = guest_translate(g, v->desc, n * sizeof(struct vring_desc));
-	c->avail = guest_translate(g, v->avail,
+	c->driver = guest_translate(g, v->avail,
 		sizeof(struct vring_avail) + (n + 1) * sizeof(uint16_t));
-	c->used = guest_translate(g, v->used,
+	c->device = guest_translate(g, v->used,
 		sizeof(struct vring_used) + n * sizeof(struct vring_used_elem) + sizeof(uint16_t));
-	return c->desc != NULL && c->avail != NULL && c->used != NULL;
+	return c->desc != NULL && c->driver != NULL && c->device != NULL;
 }
 
 /* -EAGAIN: the front end has not placed it yet. */
