@@ -19,11 +19,11 @@ pages_up(size_t bytes)
  * adjoins it for the guest only; one more that ends with the address space.
  */
 static void
-init_memory(struct fake_guest *g, bool one_view)
+init_memory(struct fake_guest *g, bool one_view, struct fake_places *places)
 {
 	size_t areas = (size_t)g->size * FAKE_AREA;
 	size_t rings = pages_up(g->format->bytes(g->size));
-	size_t tables = pages_up((size_t)g->size * (FAKE_SEGS + 1) * sizeof(struct vring_desc));
+	size_t tables = pages_up(fake_tables_bytes(g->size));
 	struct fake_region_conf conf[] = {
 		{RINGS_GPA, rings + tables, FAKE_IOVA_LINEAR},
 		{LINEAR_GPA, areas + FAKE_PAGE, FAKE_IOVA_LINEAR},
@@ -32,22 +32,26 @@ init_memory(struct fake_guest *g, bool one_view)
 	};
 
 	fake_mem_init(&g->mem, conf, 4, one_view);
-	g->tables = RINGS_GPA + rings;
+	g->owns_mem = true;
+	places->rings = RINGS_GPA;
+	places->tables = RINGS_GPA + rings;
+	places->area[FAKE_LINEAR] = conf[1].gpa;
+	/* The areas start behind the page that is used for crossing. */
+	places->area[FAKE_PAIRS] = conf[2].gpa + FAKE_AREA;
+	places->area[FAKE_SCATTERED] = conf[3].gpa;
+	places->crossing = conf[2].gpa - FAKE_PAGE;
 }
 
-/* The areas start behind the page that is used for crossing. */
+size_t
+fake_tables_bytes(uint16_t size)
+{
+	return (size_t)size * (FAKE_SEGS + 1) * sizeof(struct vring_desc);
+}
+
 static uint64_t
 area_gpa(const struct fake_guest *g, enum fake_place place, uint16_t slot)
 {
-	uint64_t first = g->mem.region[1 + place].conf.gpa;
-
-	return first + (place == FAKE_PAIRS ? FAKE_AREA : 0) + (uint64_t)slot * FAKE_AREA;
-}
-
-static uint64_t
-crossing_gpa(const struct fake_guest *g)
-{
-	return g->mem.region[1 + FAKE_PAIRS].conf.gpa - FAKE_PAGE;
+	return g->area[place] + (uint64_t)slot * FAKE_AREA;
 }
 
 /* Page by page, because the crossing area lies in two regions. */
@@ -115,7 +119,7 @@ fake_guest_reset(struct fake_guest *g, uint16_t start)
 	uint16_t step = coprime(g->size);
 
 	memset(g->chain, 0, g->size * sizeof(*g->chain));
-	g->crossing = false;
+	g->crossing = g->crossing_area == UINT64_MAX;
 	g->nr_posted = 0;
 	g->nr_free_desc = g->size;
 	for (uint16_t i = 0; i < g->size; i++) {
@@ -129,8 +133,8 @@ fake_guest_reset(struct fake_guest *g, uint16_t start)
 	g->format->reset(g, start);
 }
 
-void
-fake_guest_init(struct fake_guest *g, const struct fake_guest_conf *conf)
+static void
+init_queue(struct fake_guest *g, const struct fake_guest_conf *conf)
 {
 	*g = (struct fake_guest){
 		.format = conf->format,
@@ -144,14 +148,43 @@ fake_guest_init(struct fake_guest *g, const struct fake_guest_conf *conf)
 	};
 	for (int p = 0; p < FAKE_PLACES; p++)
 		g->free_area[p] = calloc(conf->size, sizeof(uint16_t));
-	init_memory(g, conf->one_view);
+}
+
+static void
+set_places(struct fake_guest *g, const struct fake_places *places)
+{
+	g->rings = places->rings;
+	g->tables = places->tables;
+	memcpy(g->area, places->area, sizeof(g->area));
+	g->crossing_area = places->crossing;
+}
+
+void
+fake_guest_init_in(struct fake_guest *g, const struct fake_guest_conf *conf,
+	const struct fake_mem *mem, const struct fake_places *places)
+{
+	init_queue(g, conf);
+	g->mem = *mem;
+	set_places(g, places);
+	fake_guest_reset(g, conf->start);
+}
+
+void
+fake_guest_init(struct fake_guest *g, const struct fake_guest_conf *conf)
+{
+	struct fake_places places;
+
+	init_queue(g, conf);
+	init_memory(g, conf->one_view, &places);
+	set_places(g, &places);
 	fake_guest_reset(g, conf->start);
 }
 
 void
 fake_guest_fini(struct fake_guest *g)
 {
-	fake_mem_fini(&g->mem);
+	if (g->owns_mem)
+		fake_mem_fini(&g->mem);
 	free(g->free_desc);
 	free(g->chain);
 	for (int p = 0; p < FAKE_PLACES; p++)
@@ -212,6 +245,21 @@ lay_out(const struct fake_guest *g, struct fake_chain *c, enum fake_layout layou
 	}
 }
 
+static uint64_t
+digest(const uint8_t *data, uint32_t len)
+{
+	uint64_t sum = len, word;
+
+	for (; len >= sizeof(word); data += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, data, sizeof(word));
+		sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		sum ^= sum >> 29;
+	}
+	for (; len > 0; len--)
+		sum = (sum ^ *data++) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
 static int
 post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place,
 	const uint8_t *content)
@@ -223,7 +271,7 @@ post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_plac
 	if (layout == FAKE_REGION_CROSS ? g->crossing : g->nr_free_area[place] == 0)
 		return -1;
 	c.area = layout == FAKE_REGION_CROSS
-		? crossing_gpa(g)
+		? g->crossing_area
 		: area_gpa(g, place, g->free_area[place][g->nr_free_area[place] - 1]);
 	lay_out(g, &c, layout, len);
 	c.nr_direct = c.nr_seg;
@@ -236,6 +284,8 @@ post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_plac
 		layout == FAKE_INDIRECT_ONE || layout == FAKE_INDIRECT_HDR ||
 		(layout == FAKE_PAGE_CROSS && (place != FAKE_SCATTERED || len == 1));
 	area_fill(g, c.area);
+	if (content != NULL)
+		c.digest = digest(content, len);
 	for (uint8_t i = 0; content != NULL && i < c.nr_seg; i++) {
 		seg_put(g, &c.seg[i], content);
 		content += c.seg[i].len;
@@ -270,6 +320,13 @@ fake_guest_send(struct fake_guest *g, enum fake_layout layout, uint32_t len, enu
 	return post(g, layout, len, place, packet);
 }
 
+int
+fake_guest_send_bytes(struct fake_guest *g, enum fake_layout layout, enum fake_place place,
+	const uint8_t *packet, uint32_t len)
+{
+	return post(g, layout, len, place, packet);
+}
+
 unsigned int
 fake_guest_fill(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place)
 {
@@ -283,7 +340,7 @@ fake_guest_fill(struct fake_guest *g, enum fake_layout layout, uint32_t len, enu
 static void
 free_area(struct fake_guest *g, const struct fake_chain *c)
 {
-	if (c->area == crossing_gpa(g))
+	if (c->area == g->crossing_area)
 		g->crossing = false;
 	else
 		g->free_area[c->place][g->nr_free_area[c->place]++] =
@@ -303,6 +360,8 @@ take_used(struct fake_guest *g, uint8_t *dst, uint16_t *id, uint32_t *len, uint3
 	c = &g->chain[*id];
 	CHECK(c->posted); /* else: given back twice, or never posted */
 	CHECK(*len <= c->len);
+	if (g->on_used != NULL)
+		g->on_used(g, c, *len);
 	for (uint8_t i = 0; i < c->nr_seg; i++) {
 		seg_take(g, &c->seg[i], dst + off);
 		off += c->seg[i].len;
@@ -326,8 +385,7 @@ fake_guest_reap(struct fake_guest *g)
 	if (!take_used(g, raw, &id, &len, &capacity))
 		return -1;
 	CHECK(len == 0);
-	for (uint32_t i = 0; i < g->hdr_len && i < capacity; i++)
-		CHECK(raw[i] == 0xff);
+	CHECK(digest(raw, capacity) == g->chain[id].digest);
 	return id;
 }
 
@@ -352,7 +410,7 @@ fake_guest_receive(struct fake_guest *g, struct fake_packet *p)
 	memcpy(&p->hdr, raw, g->hdr_len);
 	p->len = len - g->hdr_len;
 	memcpy(p->data, raw + g->hdr_len, p->len);
-	left = p->hdr.num_buffers - 1;
+	left = g->any_num_buffers && !g->mergeable ? 0 : p->hdr.num_buffers - 1;
 	CHECK(left < 64 && (left == 0 || g->mergeable));
 	for (; left > 0; left--) {
 		CHECK(len == capacity); /* all but the last are full */

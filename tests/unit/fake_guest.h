@@ -48,6 +48,7 @@ struct fake_chain {
 	enum fake_place place;
 	uint64_t area;
 	uint32_t len;
+	uint64_t digest; /* of what is sent */
 	struct fake_seg seg[FAKE_SEGS];
 	uint16_t desc[FAKE_SEGS +
 		1]; /* ring entries taken; packed: the first is the id, of nr_desc entries */
@@ -66,6 +67,10 @@ struct fake_format {
 	/* Ask to be notified once n more buffers are used, or (n 0) not at all. Packed ring: n beyond 1
 	 * counts ring entries, hence buffers only if each is one descriptor. */
 	void (*notify_after)(struct fake_guest *g, uint16_t n);
+	/* Does the device want to hear of what was posted since this was asked last? */
+	bool (*must_kick)(struct fake_guest *g);
+	/* Where the next used buffer will be looked for, as in SET_VRING_BASE. */
+	uint16_t (*next_used)(const struct fake_guest *g);
 	void (*open)(const struct fake_guest *g, struct iovt_vring_conf *conf);
 };
 
@@ -79,6 +84,7 @@ struct fake_split_ring {
 	struct vring_used *used;
 	uint16_t avail_idx;
 	uint16_t used_idx;
+	uint16_t kicked; /* avail_idx when must_kick() was asked last */
 };
 
 /* A place in a packed ring, and the wrap counter there. */
@@ -94,18 +100,35 @@ struct fake_packed_ring {
 	struct vring_packed_desc_event *device;
 	struct fake_packed_pos avail;
 	struct fake_packed_pos used;
-	uint16_t nr_free; /* ring entries; ids are in free_desc */
+	uint16_t nr_free;  /* ring entries; ids are in free_desc */
+	uint16_t nr_added; /* ring entries since must_kick() was asked last */
+};
+
+/* Where in guest memory a queue has its things; its own of each, or none. */
+struct fake_places {
+	uint64_t rings;
+	uint64_t tables;            /* of fake_tables_bytes() */
+	uint64_t area[FAKE_PLACES]; /* FAKE_AREA for each entry of the ring */
+	uint64_t crossing;          /* a FAKE_AREA across two regions; UINT64_MAX: none */
 };
 
 struct fake_guest {
-	struct fake_mem mem;
+	struct fake_mem mem; /* a copy of a common one, if not owned */
+	bool owns_mem;
 	const struct fake_format *format;
 	uint16_t size;
 	uint8_t hdr_len;
 	bool mergeable;
 	bool event_idx;
-	uint16_t dir;    /* IOVT_TO_GUEST: a receive queue; IOVT_FROM_GUEST */
+	uint16_t dir; /* IOVT_TO_GUEST: a receive queue; IOVT_FROM_GUEST */
+	uint64_t rings;
 	uint64_t tables; /* gpa of the indirect tables, one of FAKE_SEGS + 1 entries per head */
+	uint64_t area[FAKE_PLACES];
+	uint64_t crossing_area;
+	/* Called with each used buffer before it is free again; may be NULL. */
+	void (*on_used)(const struct fake_guest *g, const struct fake_chain *c, uint32_t len);
+	/* The device sets num_buffers only in mergeable buffers, as DPDK's does. */
+	bool any_num_buffers;
 	union {
 		struct fake_split_ring split;
 		struct fake_packed_ring packed;
@@ -142,6 +165,10 @@ struct fake_packet {
 };
 
 void fake_guest_init(struct fake_guest *g, const struct fake_guest_conf *conf);
+/* The same in memory that the caller has made, and others use, too. */
+void fake_guest_init_in(struct fake_guest *g, const struct fake_guest_conf *conf,
+	const struct fake_mem *mem, const struct fake_places *places);
+size_t fake_tables_bytes(uint16_t size);
 void fake_guest_fini(struct fake_guest *g);
 /* Forget all buffers and start the ring anew, as a driver does after a device reset. */
 void fake_guest_reset(struct fake_guest *g, uint16_t start);
@@ -160,6 +187,9 @@ unsigned int fake_guest_fill(struct fake_guest *g, enum fake_layout layout, uint
 /* Send packet seq, header and frame in len bytes. Returns its id, or -1: no room. */
 int fake_guest_send(struct fake_guest *g, enum fake_layout layout, uint32_t len,
 	enum fake_place place, uint64_t seq);
+/* Send these len bytes, header included. Returns the buffer's id, or -1: no room. */
+int fake_guest_send_bytes(struct fake_guest *g, enum fake_layout layout, enum fake_place place,
+	const uint8_t *packet, uint32_t len);
 /* Take the next sent packet's buffer back, which must be as it was sent. Returns its id, or -1: none. */
 int fake_guest_reap(struct fake_guest *g);
 

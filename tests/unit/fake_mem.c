@@ -39,15 +39,16 @@ page_iova(enum fake_iova kind, uint64_t p)
 }
 
 static void
-map_region(struct fake_mem *m, struct fake_region *r, int fd, off_t off)
+map_region(struct fake_mem *m, struct fake_region *r)
 {
 	size_t size = r->conf.size;
 	uint8_t *hole = mmap(NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(hole != MAP_FAILED);
-	r->host = mmap(hole + GUARD, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, off);
+	r->host = mmap(hole + GUARD, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, m->fd,
+		r->offset);
 	CHECK(r->host != MAP_FAILED);
-	r->guest = m->one_view ? r->host : m->base + off;
+	r->guest = m->one_view ? r->host : m->base + r->offset;
 	if (r->conf.kind == FAKE_IOVA_LINEAR)
 		return;
 	r->pages = calloc(size / FAKE_PAGE, sizeof(*r->pages));
@@ -61,15 +62,15 @@ fake_mem_init(struct fake_mem *m, const struct fake_region_conf *conf, unsigned 
 	bool one_view)
 {
 	struct iovt_mem_region table[FAKE_REGIONS_MAX];
-	int fd = memfd_create("guest", MFD_CLOEXEC);
-	off_t off;
+	uint64_t off;
 
-	CHECK(nr <= FAKE_REGIONS_MAX && fd >= 0);
 	*m = (struct fake_mem){.nr = nr, .one_view = one_view};
+	m->fd = memfd_create("guest", MFD_CLOEXEC);
+	CHECK(nr <= FAKE_REGIONS_MAX && m->fd >= 0);
 	for (unsigned int i = 0; i < nr; i++)
 		m->total += conf[i].size;
-	CHECK(ftruncate(fd, m->total) == 0);
-	m->base = mmap(NULL, m->total, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(ftruncate(m->fd, m->total) == 0);
+	m->base = mmap(NULL, m->total, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
 	CHECK(m->base != MAP_FAILED);
 	off = m->total; /* the file holds the regions backwards */
 	for (unsigned int i = 0; i < nr; i++) {
@@ -78,7 +79,8 @@ fake_mem_init(struct fake_mem *m, const struct fake_region_conf *conf, unsigned 
 		r->conf = conf[i];
 		r->iova = IOVA_BASE + i * IOVA_STEP;
 		off -= conf[i].size;
-		map_region(m, r, fd, off);
+		r->offset = off;
+		map_region(m, r);
 		table[i] = (struct iovt_mem_region){
 			.gpa = conf[i].gpa,
 			.size = conf[i].size,
@@ -88,7 +90,6 @@ fake_mem_init(struct fake_mem *m, const struct fake_region_conf *conf, unsigned 
 			.page_shift = 12,
 		};
 	}
-	close(fd);
 	CHECK(iovt_guest_mem_create(table, nr, count_release, m, &m->snapshot) == 0);
 }
 
@@ -105,6 +106,7 @@ fake_mem_fini(struct fake_mem *m)
 		free(r->pages);
 	}
 	munmap(m->base, m->total);
+	close(m->fd);
 	free(m->saved);
 }
 

@@ -14,7 +14,7 @@
 #include "guest_mem.h"
 
 #define FAKE_PAGE        4096u
-#define FAKE_REGIONS_MAX 4
+#define FAKE_REGIONS_MAX 8
 
 /* Fail the test that is running (fake_fail_hook), or the whole program (fuzzer, threads). */
 #define CHECK(cond) ((cond) ? (void)0 : fake_fail(__FILE__, __LINE__, #cond))
@@ -37,13 +37,15 @@ struct fake_region_conf {
 
 struct fake_region {
 	struct fake_region_conf conf;
-	uint8_t *guest; /* first byte as the guest sees it */
-	uint8_t *host;  /* as the back end sees it */
+	uint8_t *guest;  /* first byte as the guest sees it */
+	uint8_t *host;   /* as the back end sees it */
+	uint64_t offset; /* in the file */
 	uint64_t iova;
 	uint64_t *pages;
 };
 
 struct fake_mem {
+	int fd;
 	unsigned int nr;
 	struct fake_region region[FAKE_REGIONS_MAX];
 	uint8_t *base; /* all regions, guest view */

@@ -56,7 +56,7 @@ static void
 packed_reset(struct fake_guest *g, uint16_t start)
 {
 	struct fake_packed_pos pos = {start & 0x7fff, start >> 15};
-	uint8_t *base = fake_mem_guest(&g->mem, 0, packed_bytes(g->size));
+	uint8_t *base = fake_mem_guest(&g->mem, g->rings, packed_bytes(g->size));
 
 	CHECK(pos.idx < g->size);
 	memset(base, 0, packed_bytes(g->size));
@@ -108,6 +108,7 @@ make_available(struct fake_guest *g, struct vring_packed_desc *d, uint8_t n)
 	__atomic_store_n(&first->flags, d[0].flags, __ATOMIC_RELEASE);
 	r->avail = pos;
 	r->nr_free -= n;
+	r->nr_added += n;
 }
 
 /*
@@ -191,10 +192,37 @@ packed_notify_after(struct fake_guest *g, uint16_t n)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/* 2.8.10: the descriptors first, then the wish. */
+static bool
+packed_must_kick(struct fake_guest *g)
+{
+	struct fake_packed_ring *r = &g->packed;
+	uint16_t added = r->nr_added, flags, off_wrap, event;
+
+	if (added == 0)
+		return false;
+	r->nr_added = 0;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	flags = __atomic_load_n(&r->device->flags, __ATOMIC_ACQUIRE);
+	if (flags != VRING_PACKED_EVENT_FLAG_DESC)
+		return flags == VRING_PACKED_EVENT_FLAG_ENABLE;
+	off_wrap = __atomic_load_n(&r->device->off_wrap, __ATOMIC_RELAXED);
+	event = off_wrap & 0x7fff;
+	if (off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR != r->avail.wrap)
+		event -= g->size; /* in the lap before */
+	return vring_need_event(event, r->avail.idx, r->avail.idx - added);
+}
+
+static uint16_t
+packed_next_used(const struct fake_guest *g)
+{
+	return g->packed.used.idx | g->packed.used.wrap << VRING_PACKED_EVENT_F_WRAP_CTR;
+}
+
 static void
 packed_open(const struct fake_guest *g, struct iovt_vring_conf *conf)
 {
-	uint8_t *base = fake_mem_host(&g->mem, 0, packed_bytes(g->size));
+	uint8_t *base = fake_mem_host(&g->mem, g->rings, packed_bytes(g->size));
 
 	conf->format = IOVT_PACKED;
 	conf->desc = base;
@@ -210,5 +238,7 @@ const struct fake_format fake_packed = {
 	.drop = packed_drop,
 	.used = packed_used,
 	.notify_after = packed_notify_after,
+	.must_kick = packed_must_kick,
+	.next_used = packed_next_used,
 	.open = packed_open,
 };

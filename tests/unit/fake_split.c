@@ -26,7 +26,7 @@ split_bytes(uint16_t size)
 static void
 split_reset(struct fake_guest *g, uint16_t start)
 {
-	uint8_t *base = fake_mem_guest(&g->mem, 0, split_bytes(g->size));
+	uint8_t *base = fake_mem_guest(&g->mem, g->rings, split_bytes(g->size));
 
 	memset(base, 0, split_bytes(g->size));
 	g->split = (struct fake_split_ring){
@@ -35,6 +35,7 @@ split_reset(struct fake_guest *g, uint16_t start)
 		.used = (struct vring_used *)(base + used_offset(g->size)),
 		.avail_idx = start,
 		.used_idx = start,
+		.kicked = start,
 	};
 	g->split.avail->idx = start;
 	g->split.used->idx = start;
@@ -130,10 +131,34 @@ split_notify_after(struct fake_guest *g, uint16_t n)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/* 2.7.7.1, 2.7.10.1: the index first, then the wish. */
+static bool
+split_must_kick(struct fake_guest *g)
+{
+	struct fake_split_ring *r = &g->split;
+	uint16_t old = r->kicked, now = r->avail_idx, event;
+
+	if (old == now)
+		return false;
+	r->kicked = now;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!g->event_idx)
+		return !(__atomic_load_n(&r->used->flags, __ATOMIC_RELAXED) &
+			VRING_USED_F_NO_NOTIFY);
+	event = __atomic_load_n((uint16_t *)&r->used->ring[g->size], __ATOMIC_RELAXED);
+	return vring_need_event(event, now, old);
+}
+
+static uint16_t
+split_next_used(const struct fake_guest *g)
+{
+	return g->split.used_idx;
+}
+
 static void
 split_open(const struct fake_guest *g, struct iovt_vring_conf *conf)
 {
-	uint8_t *base = fake_mem_host(&g->mem, 0, split_bytes(g->size));
+	uint8_t *base = fake_mem_host(&g->mem, g->rings, split_bytes(g->size));
 
 	conf->format = IOVT_SPLIT;
 	conf->desc = base;
@@ -149,5 +174,7 @@ const struct fake_format fake_split = {
 	.drop = split_drop,
 	.used = split_used,
 	.notify_after = split_notify_after,
+	.must_kick = split_must_kick,
+	.next_used = split_next_used,
 	.open = split_open,
 };

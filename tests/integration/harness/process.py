@@ -23,15 +23,15 @@ def wait_until(condition, seconds, what):
 
 
 class Process:
-    def __init__(self, bed, name, argv, env=None):
+    def __init__(self, bed, name, argv, env=None, stdout=None):
         self.name = name
         self.log_path = os.path.join(bed.dir, name + ".log")
         self._log = open(self.log_path, "ab", buffering=0)
         self._log.write(("$ " + " ".join(argv) + "\n").encode())
         # stdbuf: so that the log is complete when the process is killed.
         self.popen = subprocess.Popen(
-            ["stdbuf", "-oL", *argv], stdin=subprocess.PIPE, stdout=self._log, stderr=self._log,
-            env={**os.environ, **(env or {})}, preexec_fn=self._in_child, cwd=bed.dir)
+            ["stdbuf", "-oL", *argv], stdin=subprocess.PIPE, stdout=stdout or self._log,
+            stderr=self._log, env={**os.environ, **(env or {})}, preexec_fn=self._in_child, cwd=bed.dir)
         self.pid = self.popen.pid
         self.returncode = None
         bed.logs.append(self.log_path)

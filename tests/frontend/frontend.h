@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A vhost-user front end with a guest of its own, for tests: it sends any message at any time, and its
+ * guest checks what a guest can check of a back end. One thread: the guest goes on between commands, and
+ * while a message's reply is waited for.
+ */
+#ifndef FRONTEND_H
+#define FRONTEND_H
+
+#include "fake_guest.h"
+#include "link.h"
+#include "memory.h"
+
+#define PAIRS_MAX  16
+#define VRINGS_MAX (2 * PAIRS_MAX)
+
+/* VRING_RX: towards the guest. */
+#define VRING_RX(pair) (2 * (pair))
+#define VRING_TX(pair) (2 * (pair) + 1)
+
+#define PROTOCOL_MQ        0
+#define PROTOCOL_LOG_SHMFD 1
+#define PROTOCOL_REPLY_ACK 3
+
+struct guest_conf {
+	const struct fake_format *format;
+	unsigned int pairs;
+	unsigned int regions;
+	uint16_t size;
+	bool mergeable;
+	bool indirect;
+	bool event_idx;
+	bool version_1; /* no: 10 bytes of header, if not mergeable */
+	bool guest_csum;
+	bool any_num_buffers; /* see fake_guest.h */
+	bool swap;            /* send packets back with addresses exchanged */
+	bool sleep;           /* wait to be notified; no: look all the time, and ask for silence */
+	uint32_t layouts;     /* bits of enum fake_layout: how packets are received and sent */
+	uint32_t len_min;     /* of a receive buffer, header included */
+	uint32_t len_max;
+};
+
+struct virtq {
+	struct fake_guest g;
+	int kick;
+	int call;
+	bool started;
+	uint64_t frozen; /* digest of what is its own in memory, when it was stopped */
+	uint64_t notified;
+};
+
+struct guest_stats {
+	uint64_t received;
+	uint64_t sent;
+	uint64_t flushed;  /* buffers that came back empty */
+	uint64_t too_long; /* received, but more than one buffer can send */
+	uint64_t kicks;
+	uint64_t notified; /* by the back end */
+	uint64_t sleeps;
+	uint64_t lost_wakeups; /* slept, though there was something to do */
+};
+
+struct log {
+	uint8_t *map;
+	size_t size;
+	bool checking;
+	uint64_t checked; /* pages */
+	uint64_t missing; /* of these, written by the back end but not marked */
+	uint64_t first_missing;
+};
+
+struct frontend {
+	struct link link;
+	struct guest_conf conf;
+	struct guest_memory memory;
+	bool set_up;
+	uint64_t offered; /* features, by the back end */
+	uint64_t features;
+	uint64_t protocol;
+	struct virtq vring[VRINGS_MAX];
+	struct guest_stats stats;
+	bool running; /* the guest takes packets, and sends them back */
+	bool posting; /* it offers buffers to receive into */
+	uint64_t rng;
+	bool pending[PAIRS_MAX]; /* packet[] waits to be sent */
+	struct fake_packet *packet;
+	struct log log;
+};
+
+/* queues.c: false on failure, with the reason in link.error. */
+void queues_init(struct frontend *f);
+void queues_fini(struct frontend *f);
+bool negotiate(struct frontend *f, uint64_t extra_features);
+bool set_addr(struct frontend *f, unsigned int v);
+/* resume: where it was stopped; else the driver starts over, as after a device reset. */
+bool start_vring(struct frontend *f, unsigned int v, bool resume);
+bool stop_vring(struct frontend *f, unsigned int v);
+bool enable_vring(struct frontend *f, unsigned int v, bool on);
+/* The vring's memory is as it was when it was stopped. */
+void check_frozen(const struct frontend *f, unsigned int v);
+
+/* driver.c */
+void driver_init(struct frontend *f);
+/* The vring has new, empty rings: say how to notify, offer buffers. */
+void driver_start(struct frontend *f, unsigned int v);
+/* One turn of all queues. Returns whether there was anything to do. */
+bool driver_step(struct frontend *f);
+/* Nothing to do: wait until notified, or for input at fd. */
+void driver_rest(struct frontend *f, int fd);
+/* Take what was used before the vring was stopped. */
+void driver_drain(struct frontend *f, unsigned int v);
+void driver_count_notifications(struct frontend *f);
+
+/* dirty.c */
+bool log_start(struct frontend *f);
+bool log_stop(struct frontend *f);
+void log_check(const struct fake_guest *g, const struct fake_chain *c, uint32_t len);
+
+/* commands.c: carry out one line, print one line. */
+void command(struct frontend *f, char *line);
+
+#endif

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The test front end (tests/frontend): a guest that speaks vhost-user itself, driven by commands."""
+import json
+import os
+import select
+import subprocess
+
+from .errors import Failure, Skip, check, check_equal
+from .process import Process, wait_until
+
+DIRECT = ("one", "hdr_followed", "hdr_apart", "chain", "page_cross", "region_cross")
+INDIRECT = ("indirect_one", "indirect_hdr", "indirect_chain", "direct_indirect")
+
+
+class Refused(Failure):
+    """The command could not be done; the text says why."""
+
+
+class Frontend(Process):
+    def __init__(self, bed, name="guest"):
+        program = os.path.join(bed.session.build, "tests/frontend/iovtee-frontend")
+        if not os.path.exists(program):
+            raise Skip(f"{program} is not built")
+        super().__init__(bed, name, [program], stdout=subprocess.PIPE)
+        bed.cleanup.push(self.popen.stdout.close)
+
+    def cmd(self, name, seconds=20, **args):
+        """Carry out one command; return its answer."""
+        line = " ".join([name, *(f"{key}={value}" for key, value in args.items())])
+        self._log.write(f"> {line}\n".encode())
+        try:
+            self.popen.stdin.write(line.encode() + b"\n")
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            pass  # what it said last is read below
+        if not select.select([self.popen.stdout], [], [], seconds)[0]:
+            raise Failure(f"{self.name}: no answer to '{line}' within {seconds} s")
+        answer = self.popen.stdout.readline()
+        self._log.write(b"< " + answer)
+        if not answer:
+            raise Failure(f"{self.name} ended by itself")
+        answer = json.loads(answer)
+        if not answer["ok"]:
+            raise Refused(f"{self.name}: {line}: {answer['error']}")
+        return answer
+
+    def refused(self, name, **args):
+        """The command fails; return why."""
+        try:
+            self.cmd(name, **args)
+        except Refused as refused:
+            return str(refused)
+        raise Failure(f"{self.name}: {name} {args} was accepted")
+
+    # What most tests do.
+
+    def attach(self, path, server=False):
+        """Get a connection to the switch; server: as the one that listens."""
+        if server:
+            self.cmd("accept", timeout=10000)
+        else:
+            self.cmd("connect", path=path)
+
+    def up(self, **args):
+        """From a fresh connection to running queues; returns what was negotiated."""
+        got = self.cmd("negotiate", **args)
+        self.cmd("table")
+        self.cmd("start")
+        self.cmd("run")
+        return got
+
+    def stats(self):
+        return self.cmd("stats")
+
+    def wait_settled(self, seconds=10):
+        """All that was received is sent, and nothing more comes; returns the statistics."""
+        last = [None]
+
+        def settled():
+            now = self.stats()
+            same, last[0] = last[0] == now, now
+            return same and now["received"] == now["sent"]
+        wait_until(settled, seconds, f"{self.name} to send all that it received")
+        return last[0]
+
+    def stop(self, **args):
+        """GET_VRING_BASE, of every queue if none is given: all buffers taken must have come back."""
+        self.cmd("stop", **args)
+
+    def alive_link(self):
+        return self.cmd("alive")["alive"]
+
+    def check_quiet(self, stats, poll):
+        """A guest that looks by itself is not notified; one that sleeps is, when it has to be."""
+        if poll:
+            check_equal(stats["notified"], 0, "notifications of a guest that polls")
+        else:
+            check(stats["notified"] > 0, "the guest was never notified")
+            check_equal(stats["lost_wakeups"], 0, "lost wake-ups")
