@@ -5,8 +5,10 @@ import os
 import select
 import subprocess
 
+from . import accounts
 from .errors import Failure, Skip, check, check_equal
 from .process import Process, wait_until
+from .pvp import Pvp
 
 DIRECT = ("one", "hdr_followed", "hdr_apart", "chain", "page_cross", "region_cross")
 INDIRECT = ("indirect_one", "indirect_hdr", "indirect_chain", "direct_indirect")
@@ -78,10 +80,9 @@ class Frontend(Process):
 
         def settled():
             now = self.stats()
-            same, last[0] = last[0] == now, now
-            return same and now["received"] == now["sent"]
-        wait_until(settled, seconds, f"{self.name} to send all that it received")
-        return last[0]
+            same, last[0] = last[0] == now["received"], now["received"]
+            return now if same and now["received"] == now["sent"] else None
+        return wait_until(settled, seconds, f"{self.name} to send all that it received")
 
     def stop(self, **args):
         """GET_VRING_BASE, of every queue if none is given: all buffers taken must have come back."""
@@ -97,3 +98,53 @@ class Frontend(Process):
         else:
             check(stats["notified"] > 0, "the guest was never notified")
             check_equal(stats["lost_wakeups"], 0, "lost wake-ups")
+
+
+class FrontendPvp(Pvp):
+    """The PVP bed with the test front end as its guest, and generated traffic: the NIC checks contents,
+    and the order within each flow, of what comes back. The guest's memory is in ordinary pages, hence
+    --iova-mode=va."""
+
+    def __init__(self, bed, frame=1000, flows=16, count=0, **options):
+        super().__init__(bed, generator=f"frame={frame},flows={flows},count={count}",
+                         eal=["--iova-mode=va"], **{"trust": 1, **options})
+        self.guest = None
+        self.new_guest()
+
+    def new_guest(self):
+        self.guest = Frontend(self.bed)
+        if self.client:
+            self.guest.cmd("listen", path=self.socket)
+        return self.guest
+
+    def setup(self, **args):
+        """DPDK's back end leaves num_buffers alone where it is always 1."""
+        self.guest.cmd("setup", any_num_buffers=int(self.bed.ports == "vhost"), **args)
+
+    def attach(self):
+        self.guest.attach(self.socket, self.client)
+
+    def nic(self):
+        """The NIC's counters."""
+        return self.switch.telemetry.ask("/emunic/stats", *self.switch.telemetry.ask("/emunic/list"))
+
+    def check_nic(self, before, intact, lost=0):
+        """Since `before`: so many frames came back intact, none bad, overtaken or twice, and no more were
+        lost; no access outside mapped memory, ever."""
+        now = self.nic()
+        check_equal(now["iommu_faults"], 0, "iommu_faults")
+        for name in ("tx_corrupt", "tx_out_of_order", "tx_duplicate", "tx_other"):
+            check_equal(now[name] - before[name], 0, name)
+        check(now["tx_verified"] - before["tx_verified"] >= intact,
+              f"{now['tx_verified'] - before['tx_verified']} frames came back, not {intact}")
+        missing = now["tx_lost"] - before["tx_lost"]
+        check(missing <= lost, f"{missing} frames were lost, more than {lost}")
+        return now
+
+    def check_accounts(self):
+        """No buffer of the guest's is held, and all that ever were are accounted for."""
+        if self.bed.ports == "vhost":
+            return
+        wait_until(lambda: self.counters()["outstanding"] == 0, 5, "outstanding buffers to be 0")
+        accounts.check_identity(self.counters())
+        accounts.check_pools(self)

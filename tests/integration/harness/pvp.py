@@ -26,14 +26,16 @@ class Pvp:
     queues are those in use, guest_queues those of the guest's port and nic_queues those that the NIC
     has (as many if not given); rate is in
     packets a second, 0: as fast as the NIC can; retry: the switch insists when a port does not
-    take a frame; eal: more arguments for the switch. Devargs of the vhost port are given as keywords: trust=0, starve="host", ..."""
+    take a frame; eal: more arguments for the switch;
+    client: the guest listens. Devargs of the vhost port are given as keywords: trust=0, starve="host", ..."""
 
     def __init__(self, bed, queues=1, guest_queues=None, nic_queues=None, rate=0, generator=None, retry=True,
-                 eal=(), **vhost):
+                 eal=(), client=False, **vhost):
         self.bed = bed
         self.guest_queues = guest_queues or queues
         self.retry = retry
         self.eal = eal
+        self.client = client
         self.queues = queues
         self.nic_queues = nic_queues or queues
         self.socket = bed.path("nf.sock")
@@ -53,7 +55,7 @@ class Pvp:
     def _devargs(self, source, vhost):
         """Devargs of the port on the NIC's side, and of the one on the guest's."""
         nic = f"{NIC},rxq={self.nic_queues},txq={self.queues},{source}"
-        guest = f"iface={self.socket},queues={self.guest_queues}"
+        guest = f"iface={self.socket},queues={self.guest_queues},client={int(self.client)}"
         if self.bed.ports == "vhost":
             self.uplink, self.vhost = NIC, "net_vhost0"
             return nic, f"net_vhost0,{guest}"
