@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "guest_mem.h"
-#include "vring_split.h"
+#include "vring.h"
 
 /* Counters, written by the queue's thread, read by anybody. */
 struct iovt_txq_stats {
@@ -27,7 +27,7 @@ struct iovt_txq_conf {
 };
 
 struct iovt_txq {
-	struct iovt_vring_split vr;
+	struct iovt_vring vr;
 	struct iovt_guest_mem *mem;
 	const struct iovt_mem_region *region; /* of mem, where the last packet was */
 	const char *error;                    /* what broke the ring; NULL: it is in order */

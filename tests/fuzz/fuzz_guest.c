@@ -130,9 +130,9 @@ fuzz_guest_open(struct fuzz_guest *g, uint16_t dir, struct iovt_vring_conf *ring
 	g->avail->idx = g->avail_idx;
 	*ring = (struct iovt_vring_conf){
 		.mem = g->mem.snapshot,
-		.desc = (struct vring_desc *)host,
-		.avail = (struct vring_avail *)(host + avail),
-		.used = (struct vring_used *)(host + used),
+		.desc = host,
+		.driver = host + avail,
+		.device = host + used,
 		.size = g->size,
 		.last_avail = g->avail_idx,
 		.last_used = g->avail_idx,

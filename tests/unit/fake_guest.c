@@ -97,16 +97,30 @@ seg_take(const struct fake_guest *g, const struct fake_seg *s, uint8_t *dst)
 	}
 }
 
+/* A prime that does not divide n: its multiples modulo n are all numbers below n. */
+static uint16_t
+coprime(uint16_t n)
+{
+	static const uint16_t primes[] = {5, 7, 11, 13, 17, 19};
+	unsigned int i = 0;
+
+	while (n % primes[i] == 0) /* 16 bits do not hold the product of them all */
+		i++;
+	return primes[i];
+}
+
 void
 fake_guest_reset(struct fake_guest *g, uint16_t start)
 {
+	uint16_t step = coprime(g->size);
+
 	memset(g->chain, 0, g->size * sizeof(*g->chain));
 	g->crossing = false;
 	g->nr_posted = 0;
 	g->nr_free_desc = g->size;
 	for (uint16_t i = 0; i < g->size; i++) {
 		/* Not in ascending order: heads must not look like ring positions. */
-		g->free_desc[i] = (uint16_t)(i * 5 + 1) & (g->size - 1);
+		g->free_desc[i] = ((uint32_t)i * step + 1) % g->size;
 		for (int p = 0; p < FAKE_PLACES; p++)
 			g->free_area[p][i] = i;
 	}

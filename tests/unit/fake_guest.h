@@ -49,7 +49,8 @@ struct fake_chain {
 	uint64_t area;
 	uint32_t len;
 	struct fake_seg seg[FAKE_SEGS];
-	uint16_t desc[FAKE_SEGS + 1]; /* ring entries taken */
+	uint16_t desc[FAKE_SEGS +
+		1]; /* ring entries taken; packed: the first is the id, of nr_desc entries */
 	uint8_t nr_desc;
 };
 
@@ -62,12 +63,18 @@ struct fake_format {
 	int (*add)(struct fake_guest *g, struct fake_chain *c); /* id, or -1: ring full */
 	void (*drop)(struct fake_guest *g, const struct fake_chain *c);
 	bool (*used)(struct fake_guest *g, uint16_t *id, uint32_t *len);
-	/* Ask to be notified once n more buffers are used, or (n 0) not at all. */
+	/* Ask to be notified once n more buffers are used, or (n 0) not at all. Packed ring: n beyond 1
+	 * counts ring entries, hence buffers only if each is one descriptor. */
 	void (*notify_after)(struct fake_guest *g, uint16_t n);
 	void (*open)(const struct fake_guest *g, struct iovt_vring_conf *conf);
+	/* The ring index (as in SET_VRING_BASE) n entries after start. */
+	uint16_t (*after)(uint16_t size, uint16_t start, uint16_t n);
+	/* The index with which rings begin at a reset. */
+	uint16_t first;
 };
 
 extern const struct fake_format fake_split;
+extern const struct fake_format fake_packed;
 
 /* Split format: ring areas as the guest sees them. */
 struct fake_split_ring {
@@ -76,6 +83,22 @@ struct fake_split_ring {
 	struct vring_used *used;
 	uint16_t avail_idx;
 	uint16_t used_idx;
+};
+
+/* A place in a packed ring, and the wrap counter there. */
+struct fake_packed_pos {
+	uint16_t idx;
+	bool wrap;
+};
+
+/* Packed format: ring areas as the guest sees them. */
+struct fake_packed_ring {
+	struct vring_packed_desc *desc;
+	struct vring_packed_desc_event *driver;
+	struct vring_packed_desc_event *device;
+	struct fake_packed_pos avail;
+	struct fake_packed_pos used;
+	uint16_t nr_free; /* ring entries; ids are in free_desc */
 };
 
 struct fake_guest {
@@ -87,7 +110,10 @@ struct fake_guest {
 	bool event_idx;
 	uint16_t dir;    /* IOVT_TO_GUEST: a receive queue; IOVT_FROM_GUEST */
 	uint64_t tables; /* gpa of the indirect tables, one of FAKE_SEGS + 1 entries per head */
-	struct fake_split_ring split;
+	union {
+		struct fake_split_ring split;
+		struct fake_packed_ring packed;
+	};
 	uint16_t *free_desc;
 	uint16_t nr_free_desc;
 	uint16_t *free_area[FAKE_PLACES];
@@ -100,7 +126,8 @@ struct fake_guest {
 struct fake_guest_conf {
 	const struct fake_format *format;
 	uint16_t size;
-	uint16_t start; /* first ring index */
+	uint16_t
+		start; /* first ring index, as in SET_VRING_BASE: packed, wrap counter << 15 | index */
 	uint8_t hdr_len;
 	bool mergeable;
 	bool event_idx;

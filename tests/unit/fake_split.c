@@ -135,9 +135,17 @@ split_open(const struct fake_guest *g, struct iovt_vring_conf *conf)
 {
 	uint8_t *base = fake_mem_host(&g->mem, 0, split_bytes(g->size));
 
-	conf->desc = (struct vring_desc *)base;
-	conf->avail = (struct vring_avail *)(base + avail_offset(g->size));
-	conf->used = (struct vring_used *)(base + used_offset(g->size));
+	conf->format = IOVT_SPLIT;
+	conf->desc = base;
+	conf->driver = base + avail_offset(g->size);
+	conf->device = base + used_offset(g->size);
+}
+
+static uint16_t
+split_after(uint16_t size, uint16_t start, uint16_t n)
+{
+	(void)size;
+	return start + n;
 }
 
 const struct fake_format fake_split = {
@@ -149,4 +157,6 @@ const struct fake_format fake_split = {
 	.used = split_used,
 	.notify_after = split_notify_after,
 	.open = split_open,
+	.after = split_after,
+	.first = 0,
 };

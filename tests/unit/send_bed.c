@@ -99,12 +99,12 @@ take_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr
 unsigned int
 send_bed_take(struct send_bed *b, unsigned int n)
 {
-	unsigned int ready = iovt_tx_ready(b->q, n), got;
+	unsigned int ready = iovt_tx_ready(b->q, b->q->vr.format, n), got;
 
 	CHECK(ready <= n && ready <= IOVT_TX_BATCH);
 	if (ready == 0)
 		return 0;
-	got = iovt_tx_take(b->q, ready, SEND_ROOM, take_frame, take_pieces, b);
+	got = iovt_tx_take(b->q, b->q->vr.format, ready, SEND_ROOM, take_frame, take_pieces, b);
 	CHECK(got <= ready);
 	b->nr_got += got;
 	return got;
@@ -115,7 +115,7 @@ send_bed_burst(struct send_bed *b, unsigned int n)
 {
 	unsigned int got = send_bed_take(b, n);
 
-	iovt_tx_end(b->q);
+	iovt_tx_end(b->q, b->q->vr.format);
 	return got;
 }
 

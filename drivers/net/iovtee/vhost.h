@@ -63,9 +63,16 @@ struct vhost_tx_stats {
 	uint64_t dropped_isolation;
 };
 
+struct vhost_txq;
+struct vhost_rxq;
+
+/* One batch of a burst, for one ring format. Returns how many packets are done with, in order. */
+typedef uint16_t (*vhost_send_fn)(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n);
+typedef uint16_t (*vhost_receive_fn)(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n);
+
 /* A receive virtqueue of the guest. Control changes it while all senders are gated out. */
 struct vhost_txq {
-	bool guest_csum; /* the guest takes DATA_VALID */
+	vhost_send_fn send; /* for the ring format and the features of rxq */
 	struct vhost_call call;
 	struct iovt_rxq *rxq; /* NULL while the guest's queue is not running */
 	struct tee_pool *tee; /* of the mapped uplink queue, NULL: not mapped */
@@ -97,6 +104,7 @@ struct vhost_rx_stats {
 /* A transmit virtqueue of the guest, and the Rx queue of the port. Control changes it behind the gate. */
 struct vhost_rxq {
 	struct gate gate;
+	vhost_receive_fn receive; /* for the ring format of txq */
 	struct vhost_call call;
 	struct iovt_txq *txq; /* NULL while the guest's queue is not running */
 	struct rte_mempool *pool;
@@ -192,6 +200,9 @@ bool vhost_buffers_bindable(const struct vhost_txq *q);
 /* vhost_rx.c */
 uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 
+/** The function for batches from a ring of this format. */
+vhost_receive_fn vhost_receive_for(enum iovt_ring_format format);
+
 /** Packets that wait in the guest's queue. The queue's own thread. */
 uint32_t vhost_rx_queue_count(void *queue);
 
@@ -199,6 +210,10 @@ uint32_t vhost_rx_queue_count(void *queue);
 int vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool);
 
 /* vhost_tx.c */
+
+/** The function for batches to a ring of this format. @param csum the guest takes DATA_VALID */
+vhost_send_fn vhost_send_for(enum iovt_ring_format format, bool csum);
+
 uint16_t vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 
 /* vhost_stats.c */

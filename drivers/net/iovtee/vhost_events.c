@@ -36,16 +36,16 @@ enum request {
 };
 
 /*
- * What the engine does not do is not offered: packed rings, completion in order, dirty logging, and
+ * What the engine does not do is not offered: completion in order, dirty logging, and
  * requests to finish checksums or segmentation for the guest.
  */
 #define FEATURES_OFF                                                                               \
-	(UINT64_C(1) << VIRTIO_F_RING_PACKED | UINT64_C(1) << VIRTIO_F_IN_ORDER |                  \
-		UINT64_C(1) << VHOST_F_LOG_ALL | UINT64_C(1) << VIRTIO_NET_F_CSUM |                \
-		UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |    \
-		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
-		UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |  \
-		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO | UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
+	(UINT64_C(1) << VIRTIO_F_IN_ORDER | UINT64_C(1) << VHOST_F_LOG_ALL |                       \
+		UINT64_C(1) << VIRTIO_NET_F_CSUM | UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 |         \
+		UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 | UINT64_C(1) << VIRTIO_NET_F_HOST_UFO |     \
+		UINT64_C(1) << VIRTIO_NET_F_HOST_ECN | UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 |    \
+		UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 | UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO |   \
+		UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
 
 /* RARP packets after a migration come from rte_vhost_dequeue_burst(), which is not called here. */
 #define PROTOCOL_FEATURES_OFF (UINT64_C(1) << VHOST_USER_PROTOCOL_F_RARP)
