@@ -31,6 +31,16 @@ iovt_rx_end(struct iovt_rxq *q, const enum iovt_ring_format f)
 	return notify;
 }
 
+/** The same for a queue with a dirty log. */
+IOVT_INLINE bool
+iovt_rx_end_logged(struct iovt_rxq *q)
+{
+	bool notify = iovt_dirty_publish(&q->log, &q->vr);
+
+	iovt_lock_release(&q->lock);
+	return notify;
+}
+
 /*
  * The header is built here, never from guest memory. hdr_len is 10 or 12. Drivers use buffers over and
  * over, and a header that is there already is not written again: the line then stays in both caches

@@ -145,6 +145,8 @@ cursor_write(const struct iovt_rxq *q, struct cursor *c, const uint8_t *src, uin
 		if (n > r->size - (gpa - r->gpa))
 			n = r->size - (gpa - r->gpa);
 		memcpy(r->va + (gpa - r->gpa), src, n);
+		if (q->log.mark != NULL)
+			q->log.mark(q->log.ctx, gpa, n);
 		src += n;
 		len -= n;
 		c->off += n;

@@ -20,7 +20,10 @@
 int iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigned int nr,
 	uint32_t len, const struct iovt_vnet_hdr *hdr);
 
-/** The same for a packet in one piece. The common case, one large enough buffer, is inline. */
+/**
+ * The same for a packet in one piece. The common case, one large enough buffer, is inline. Not for a queue with
+ * a dirty log.
+ */
 IOVT_INLINE int
 iovt_rx_copy(struct iovt_rxq *q, const enum iovt_ring_format f, const void *data, uint32_t len,
 	const struct iovt_vnet_hdr *hdr)

@@ -66,6 +66,7 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		.reclaimed = zalloc_lines(ring->size * sizeof(*q->reclaimed)),
 		.taken = zalloc_lines(taken * sizeof(*q->taken)),
 		.mem = ring->mem,
+		.log = conf->log,
 		.region = &ring->mem->region[0],
 		.release = conf->release,
 		.ctx = conf->ctx,
@@ -74,6 +75,7 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		goto fail;
 	iovt_guest_mem_ref(q->mem);
 	iovt_vq_no_kicks(&q->vr);
+	iovt_dirty_mark_wish(&q->log, &q->vr);
 	*out = q;
 	return 0;
 
@@ -122,13 +124,14 @@ flush_rest(struct iovt_rxq *q)
 			q->nr_reclaimed--;
 			q->stats.flushed++;
 		} else if (b->state == IOVT_LENT) {
+			iovt_rxq_mark_dirty(q, id);
 			iovt_binding_move(b, IOVT_LENT, IOVT_LATE);
 		} else {
 			continue;
 		}
 		iovt_vq_put(&q->vr, q->vr.format, iovt_rxq_chain(q, id), 0);
 	}
-	iovt_vq_publish(&q->vr, q->vr.format);
+	iovt_dirty_publish(&q->log, &q->vr);
 }
 
 unsigned int
@@ -190,6 +193,7 @@ iovt_rxq_reclaim(struct iovt_rxq *q, const uint16_t *ids, unsigned int n)
 			iovt_binding_move(b, IOVT_LATE, IOVT_FREE);
 			continue;
 		}
+		iovt_rxq_mark_dirty(q, ids[i]);
 		iovt_binding_move(b, IOVT_LENT, IOVT_RECLAIMED);
 		q->reclaimed[q->nr_reclaimed++] = ids[i];
 	}
@@ -199,6 +203,14 @@ iovt_rxq_reclaim(struct iovt_rxq *q, const uint16_t *ids, unsigned int n)
 	iovt_lock_release(&q->lock);
 	if (last)
 		rxq_free(q);
+}
+
+void
+iovt_rxq_mark_dirty(struct iovt_rxq *q, uint16_t id)
+{
+	const struct iovt_binding *b = &q->binding[id];
+
+	iovt_dirty_mark(&q->log, q->mem, b->va, b->len < q->bind_min ? b->len : q->bind_min);
 }
 
 void

@@ -18,6 +18,7 @@
 #include "barrier.h"
 #include "binding.h"
 #include "chain.h"
+#include "dirty.h"
 #include "guest_mem.h"
 #include "vring.h"
 
@@ -65,6 +66,7 @@ struct iovt_rxq_conf {
 	uint8_t hdr_len;   /* 12, or 10 for a guest without VERSION_1 and MRG_RXBUF */
 	bool mergeable;    /* MRG_RXBUF negotiated: a packet may take several buffers */
 	uint32_t nic_max;  /* largest number of bytes that the NIC may write for one frame */
+	struct iovt_dirty_log log;
 	/* Called once when the queue is put and its last buffer is back; must not block. */
 	void (*release)(void *ctx);
 	void *ctx;
@@ -92,6 +94,7 @@ struct iovt_rxq {
 	struct iovt_rxq_stats stats;
 	struct iovt_guest_mem *mem;
 	const struct iovt_mem_region *region; /* of mem, where the last lent buffer was */
+	struct iovt_dirty_log log;
 	void (*release)(void *ctx);
 	void *ctx;
 };
@@ -139,6 +142,9 @@ iovt_rxq_note_taken(struct iovt_rxq *q, struct iovt_chain c)
 	q->binding[c.id].descs = c.descs;
 	q->taken[q->nr_taken++ & q->taken_mask] = c.id;
 }
+
+/** All that a NIC can have written into lent buffer id is dirty. Under the lock. */
+void iovt_rxq_mark_dirty(struct iovt_rxq *q, uint16_t id);
 
 /** Mark the ring broken, for a reason; counted and left alone from now on. Under the lock. */
 void iovt_rxq_break(struct iovt_rxq *q, const char *why);

@@ -171,4 +171,11 @@ iovt_tx_end(struct iovt_txq *q, const enum iovt_ring_format f)
 	return iovt_vq_publish(&q->vr, f);
 }
 
+/** The same for a queue with a dirty log. */
+IOVT_INLINE bool
+iovt_tx_end_logged(struct iovt_txq *q)
+{
+	return iovt_dirty_publish(&q->log, &q->vr);
+}
+
 #endif

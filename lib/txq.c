@@ -21,9 +21,11 @@ iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out)
 		.mem = conf->ring.mem,
 		.region = &conf->ring.mem->region[0],
 		.hdr_len = conf->hdr_len,
+		.log = conf->log,
 	};
 	iovt_guest_mem_ref(q->mem);
 	iovt_vq_no_kicks(&q->vr);
+	iovt_dirty_mark_wish(&q->log, &q->vr);
 	*out = q;
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "dirty.h"
 #include "guest_mem.h"
 #include "vring.h"
 
@@ -24,6 +25,7 @@ struct iovt_txq_stats {
 struct iovt_txq_conf {
 	struct iovt_vring_conf ring;
 	uint8_t hdr_len; /* of the virtio-net header: 12, or 10 without VERSION_1 and MRG_RXBUF */
+	struct iovt_dirty_log log;
 };
 
 struct iovt_txq {
@@ -32,6 +34,7 @@ struct iovt_txq {
 	const struct iovt_mem_region *region; /* of mem, where the last packet was */
 	const char *error;                    /* what broke the ring; NULL: it is in order */
 	uint8_t hdr_len;
+	struct iovt_dirty_log log;
 	struct iovt_txq_stats stats;
 };
 

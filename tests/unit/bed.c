@@ -19,6 +19,7 @@ bed_open(struct bed *b, uint16_t last_avail, uint16_t last_used)
 		.hdr_len = b->conf.hdr_len,
 		.mergeable = b->conf.mergeable,
 		.nic_max = NIC_MAX,
+		.log = b->conf.log,
 		.release = count_release,
 		.ctx = &b->released,
 	};

@@ -33,6 +33,7 @@ struct bed_conf {
 	bool mergeable;
 	bool event_idx;
 	bool one_view;
+	struct iovt_dirty_log log;
 };
 
 struct bed {

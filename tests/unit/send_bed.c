@@ -11,6 +11,7 @@ send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used)
 	struct iovt_txq_conf conf = {
 		.ring = fake_guest_ring(&b->guest, last_avail, last_used),
 		.hdr_len = b->guest.hdr_len,
+		.log = b->log,
 	};
 
 	CHECK(iovt_txq_create(&conf, &b->q) == 0);
@@ -31,6 +32,7 @@ send_bed_new(const struct bed_conf *conf)
 	struct send_bed *b = calloc(1, sizeof(*b));
 
 	CHECK(b != NULL);
+	b->log = conf->log;
 	fake_guest_init(&b->guest, &guest);
 	send_bed_open(b, conf->start, conf->start);
 	return b;

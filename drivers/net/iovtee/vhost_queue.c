@@ -93,6 +93,21 @@ hdr_len(const struct vhost_port *p)
 											    : 10;
 }
 
+/* For live migration: librte_vhost has the log. */
+static void
+mark_dirty(void *ctx, uint64_t gpa, uint64_t len)
+{
+	const struct vhost_port *p = ctx;
+
+	rte_vhost_log_write(p->vid, gpa, len);
+}
+
+static struct iovt_dirty_log
+dirty_log(struct vhost_port *p)
+{
+	return (struct iovt_dirty_log){has_feature(p, VHOST_F_LOG_ALL) ? mark_dirty : NULL, p};
+}
+
 /* ---- towards the guest ---- */
 
 static int
@@ -103,6 +118,7 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 		.mergeable = has_feature(p, VIRTIO_NET_F_MRG_RXBUF),
 		.hdr_len = hdr_len(p),
 		.nic_max = mapping_nic_max(q),
+		.log = dirty_log(p),
 	};
 	int ret = ring_conf(p, VHOST_VRING_RX(q->queue), &c.ring);
 
@@ -130,7 +146,8 @@ txq_up(struct vhost_txq *q)
 	mapping_on(q, rxq);
 	vhost_close_gates(p);
 	q->rxq = rxq;
-	q->send = vhost_send_for(rxq->vr.format, has_feature(p, VIRTIO_NET_F_GUEST_CSUM));
+	q->csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
+	q->send = vhost_send_for(rxq, q->csum);
 	q->error_logged = false;
 	vhost_open_gates(p);
 }
@@ -210,7 +227,7 @@ static void
 rxq_up(struct vhost_rxq *q)
 {
 	struct vhost_port *p = q->port;
-	struct iovt_txq_conf c = {.hdr_len = hdr_len(p)};
+	struct iovt_txq_conf c = {.hdr_len = hdr_len(p), .log = dirty_log(p)};
 	struct iovt_txq *txq = NULL;
 	int ret = ring_conf(p, VHOST_VRING_TX(q->queue), &c.ring);
 
@@ -225,7 +242,7 @@ rxq_up(struct vhost_rxq *q)
 	}
 	gate_close(&q->gate);
 	q->txq = txq;
-	q->receive = vhost_receive_for(txq->vr.format);
+	q->receive = vhost_receive_for(txq);
 	q->error_logged = false;
 	gate_open(&q->gate);
 }

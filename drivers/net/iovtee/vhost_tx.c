@@ -20,6 +20,13 @@ static const struct iovt_vnet_hdr hdr_checked = {
 	.num_buffers = 1,
 };
 
+/* What a queue's send function is made for: a constant in the hot path. */
+struct mode {
+	enum iovt_ring_format format;
+	bool csum; /* the guest takes DATA_VALID */
+	bool log;  /* what is written is marked dirty */
+};
+
 /* From the NIC's findings, never from guest memory (virtio 1.2, 5.1.6.4). */
 static __rte_always_inline const struct iovt_vnet_hdr *
 hdr_for(const struct rte_mbuf *m, const bool csum)
@@ -44,8 +51,7 @@ is_unshared(const struct rte_mbuf *m, const struct tee_rec *rec)
  * Returns how many; their mbufs are free again.
  */
 static __rte_always_inline uint16_t
-deliver_in_place(struct vhost_txq *q, const enum iovt_ring_format f, const bool csum,
-	struct rte_mbuf **pkts, uint16_t n)
+deliver_in_place(struct vhost_txq *q, const struct mode mode, struct rte_mbuf **pkts, uint16_t n)
 {
 	const struct rte_mempool *tee_mp = q->tee_mp;
 	const struct tee_pool *tee = q->tee;
@@ -60,12 +66,14 @@ deliver_in_place(struct vhost_txq *q, const enum iovt_ring_format f, const bool 
 
 		if (unlikely(m->pool != tee_mp || rec->rxq != rxq || !is_unshared(m, rec)))
 			break;
-		if (unlikely(!iovt_run_complete(&run, f, rec->id, rte_pktmbuf_mtod(m, void *),
-			    m->data_len, hdr_for(m, csum))))
+		if (unlikely(!iovt_run_complete(&run, mode.format, rec->id,
+			    rte_pktmbuf_mtod(m, void *), m->data_len, hdr_for(m, mode.csum))))
 			break;
+		if (mode.log)
+			iovt_rxq_mark_dirty(rxq, rec->id);
 		bytes += m->data_len;
 	}
-	iovt_run_stop(rxq, f, &run);
+	iovt_run_stop(rxq, mode.format, &run);
 	q->stats.packets += i;
 	q->stats.zero_copy_packets += i;
 	q->stats.bytes += bytes;
@@ -129,10 +137,9 @@ copy_segments(struct iovt_rxq *rxq, const struct rte_mbuf *m, const struct iovt_
  * -ENOBUFS: the guest has no room now.
  */
 static __rte_always_inline int
-deliver_copy(struct vhost_txq *q, const enum iovt_ring_format f, const bool csum,
-	struct rte_mbuf *m)
+deliver_copy(struct vhost_txq *q, const struct mode mode, struct rte_mbuf *m)
 {
-	const struct iovt_vnet_hdr *hdr = hdr_for(m, csum);
+	const struct iovt_vnet_hdr *hdr = hdr_for(m, mode.csum);
 	uint64_t *reason = &q->stats.copied_unbound;
 	int ret;
 
@@ -144,8 +151,9 @@ deliver_copy(struct vhost_txq *q, const enum iovt_ring_format f, const bool csum
 			return 0;
 		}
 	}
-	if (likely(m->nb_segs == 1))
-		ret = iovt_rx_copy(q->rxq, f, rte_pktmbuf_mtod(m, void *), m->data_len, hdr);
+	if (likely(m->nb_segs == 1 && !mode.log))
+		ret = iovt_rx_copy(q->rxq, mode.format, rte_pktmbuf_mtod(m, void *), m->data_len,
+			hdr);
 	else
 		ret = copy_segments(q->rxq, m, hdr);
 	if (likely(ret == 0)) {
@@ -191,8 +199,7 @@ report_broken(struct vhost_txq *q)
 
 /* At most BATCH packets. */
 static __rte_always_inline uint16_t
-tx_batch(struct vhost_txq *q, const enum iovt_ring_format f, const bool csum,
-	struct rte_mbuf **pkts, uint16_t n)
+tx_batch(struct vhost_txq *q, const struct mode mode, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct rte_mbuf *copied[BATCH];
 	uint16_t nf = 0, i = 0;
@@ -203,15 +210,15 @@ tx_batch(struct vhost_txq *q, const enum iovt_ring_format f, const bool csum,
 	}
 	while (i < n) {
 		if (likely(pkts[i]->pool == q->tee_mp))
-			i += deliver_in_place(q, f, csum, pkts + i, n - i);
+			i += deliver_in_place(q, mode, pkts + i, n - i);
 		if (likely(i == n))
 			break;
 		fetch_ahead(pkts, i, n);
-		if (unlikely(deliver_copy(q, f, csum, pkts[i]) < 0))
+		if (unlikely(deliver_copy(q, mode, pkts[i]) < 0))
 			break;
 		copied[nf++] = pkts[i++];
 	}
-	if (iovt_rx_end(q->rxq, f))
+	if (mode.log ? iovt_rx_end_logged(q->rxq) : iovt_rx_end(q->rxq, mode.format))
 		vhost_notify(&q->call);
 	if (nf > 0)
 		rte_pktmbuf_free_bulk(copied, nf);
@@ -221,31 +228,40 @@ tx_batch(struct vhost_txq *q, const enum iovt_ring_format f, const bool csum,
 static uint16_t
 send_split(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return tx_batch(q, IOVT_SPLIT, false, pkts, n);
+	return tx_batch(q, (struct mode){IOVT_SPLIT}, pkts, n);
 }
 
 static uint16_t
 send_split_csum(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return tx_batch(q, IOVT_SPLIT, true, pkts, n);
+	return tx_batch(q, (struct mode){IOVT_SPLIT, .csum = true}, pkts, n);
 }
 
 static uint16_t
 send_packed(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return tx_batch(q, IOVT_PACKED, false, pkts, n);
+	return tx_batch(q, (struct mode){IOVT_PACKED}, pkts, n);
 }
 
 static uint16_t
 send_packed_csum(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return tx_batch(q, IOVT_PACKED, true, pkts, n);
+	return tx_batch(q, (struct mode){IOVT_PACKED, .csum = true}, pkts, n);
+}
+
+/* While the guest is migrated. */
+static uint16_t
+send_logged(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return tx_batch(q, (struct mode){q->rxq->vr.format, q->csum, .log = true}, pkts, n);
 }
 
 vhost_send_fn
-vhost_send_for(enum iovt_ring_format format, bool csum)
+vhost_send_for(const struct iovt_rxq *rxq, bool csum)
 {
-	if (format == IOVT_SPLIT)
+	if (rxq->log.mark != NULL)
+		return send_logged;
+	if (rxq->vr.format == IOVT_SPLIT)
 		return csum ? send_split_csum : send_split;
 	return csum ? send_packed_csum : send_packed;
 }
