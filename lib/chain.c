@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <stdbool.h>
 
 #include "chain.h"
 
@@ -11,11 +12,21 @@
 
 /* Add one descriptor, if it is for that direction and holds something. */
 static int64_t
-add_desc(struct iovt_segs *segs, const struct vring_desc *d, uint16_t dir)
+add_desc(struct iovt_segs *segs, uint64_t gpa, uint32_t len, uint16_t flags, uint16_t dir)
 {
-	if ((d->flags & VRING_DESC_F_WRITE) != dir || d->len == 0)
+	if ((flags & VRING_DESC_F_WRITE) != dir || len == 0)
 		return -EPROTO;
-	return iovt_segs_add(segs, d->addr, d->len);
+	return iovt_segs_add(segs, gpa, len);
+}
+
+/* Entries of an indirect table of bytes, 0: it can have no such size. Entries are alike in size. */
+static uint32_t
+table_entries(uint32_t bytes)
+{
+	uint32_t n = bytes / sizeof(struct vring_desc);
+
+	_Static_assert(sizeof(struct vring_desc) == sizeof(struct vring_packed_desc), "2.8.13");
+	return n <= UINT16_MAX && bytes % sizeof(struct vring_desc) == 0 ? n : 0;
 }
 
 /* An indirect table (virtio 1.2, 2.7.5.3), read in place through the memory snapshot. */
@@ -23,11 +34,11 @@ static int64_t
 read_indirect(const struct vring_desc *indirect, uint16_t dir, const struct iovt_guest_mem *mem,
 	struct iovt_segs *segs)
 {
-	uint32_t n = indirect->len / sizeof(struct vring_desc);
+	uint32_t n = table_entries(indirect->len);
 	uint32_t i = 0;
 	int64_t total = 0;
 
-	if (n == 0 || n > UINT16_MAX || indirect->len % sizeof(struct vring_desc) != 0)
+	if (n == 0)
 		return -EPROTO;
 	for (uint32_t steps = 0; steps < INDIRECT_MAX; steps++) {
 		struct vring_desc d;
@@ -40,7 +51,7 @@ read_indirect(const struct vring_desc *indirect, uint16_t dir, const struct iovt
 		d = iovt_desc_read(entry);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return -EPROTO;
-		len = add_desc(segs, &d, dir);
+		len = add_desc(segs, d.addr, d.len, d.flags, dir);
 		if (len < 0)
 			return len;
 		total += len;
@@ -68,7 +79,7 @@ iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc
 			len = read_indirect(&d, dir, mem, segs);
 			return len < 0 ? len : total + len;
 		}
-		len = add_desc(segs, &d, dir);
+		len = add_desc(segs, d.addr, d.len, d.flags, dir);
 		if (len < 0)
 			return len;
 		total += len;
@@ -79,4 +90,59 @@ iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc
 		d = iovt_desc_read(&table[d.next]);
 	}
 	return -EPROTO; /* more links than descriptors: a loop */
+}
+
+/* An indirect table of a packed ring (2.8.7): as many entries as it has room for, one after the other. */
+static int64_t
+read_packed_indirect(const struct vring_packed_desc *indirect, uint16_t dir,
+	const struct iovt_guest_mem *mem, struct iovt_segs *segs)
+{
+	uint32_t n = table_entries(indirect->len);
+	int64_t total = 0;
+
+	if (n == 0 || n > INDIRECT_MAX)
+		return -EPROTO;
+	for (uint32_t i = 0; i < n; i++) {
+		struct vring_packed_desc d;
+		const void *entry = iovt_guest_mem_va(mem, indirect->addr + i * sizeof(d),
+			sizeof(d));
+		int64_t len;
+
+		if (entry == NULL)
+			return -EPROTO;
+		d = iovt_packed_desc_read(entry);
+		len = add_desc(segs, d.addr, d.len, d.flags, dir);
+		if (len < 0)
+			return len;
+		total += len;
+	}
+	return total;
+}
+
+int64_t
+iovt_packed_chain_read(const struct vring_packed_desc *ring, uint16_t size, uint16_t slot,
+	unsigned int room, struct vring_packed_desc first, uint16_t dir,
+	const struct iovt_guest_mem *mem, struct iovt_segs *segs, struct iovt_chain *c)
+{
+	struct vring_packed_desc d = first;
+	int64_t total = 0, len;
+
+	for (c->descs = 1; c->descs <= room; c->descs++) {
+		bool indirect = d.flags & VRING_DESC_F_INDIRECT;
+
+		/* An indirect descriptor ends its chain; the last one has the id (2.8.6). */
+		if (indirect && (d.flags & VRING_DESC_F_NEXT))
+			return -EPROTO;
+		c->id = d.id;
+		len = indirect ? read_packed_indirect(&d, dir, mem, segs)
+			       : add_desc(segs, d.addr, d.len, d.flags, dir);
+		if (len < 0)
+			return len;
+		total += len;
+		if (!(d.flags & VRING_DESC_F_NEXT))
+			return total;
+		slot = slot + 1 == size ? 0 : slot + 1;
+		d = iovt_packed_desc_read(&ring[slot]);
+	}
+	return -EPROTO; /* it runs into descriptors that are in use */
 }

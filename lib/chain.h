@@ -4,7 +4,7 @@
  *
  * A chain is copied out of guest memory descriptor by descriptor, each read once, checked, and
  * kept here as a flat list of segments. Works for direct chains, indirect tables, and direct
- * descriptors that end in an indirect table (virtio 1.2, 2.7.5.3).
+ * descriptors that end in an indirect table (virtio 1.2, 2.7.5.3, 2.8.7), of both ring formats.
  */
 #ifndef IOVT_CHAIN_H
 #define IOVT_CHAIN_H
@@ -21,9 +21,15 @@
  */
 #define IOVT_SEGS_MAX 128
 
-/* Which way the data of a chain goes: the flag that each of its descriptors has (virtio 1.2, 2.7.5). */
+/* Which way the data of a chain goes: the flag that each of its descriptors has (2.7.5, 2.8.3). */
 #define IOVT_FROM_GUEST 0
 #define IOVT_TO_GUEST   VRING_DESC_F_WRITE
+
+/* A chain that was taken, for the ring: what the guest calls it, and slots of a packed ring. */
+struct iovt_chain {
+	uint16_t id;
+	uint16_t descs;
+};
 
 struct iovt_seg {
 	uint64_t gpa;
@@ -57,6 +63,21 @@ iovt_desc_read(const void *desc)
 	};
 }
 
+/* The same for a packed ring (virtio 1.2, 2.8.13). */
+IOVT_INLINE struct vring_packed_desc
+iovt_packed_desc_read(const void *desc)
+{
+	const volatile iovt_guest_u64 *d = desc;
+	uint64_t addr = d[0], rest = d[1];
+
+	return (struct vring_packed_desc){
+		.addr = addr,
+		.len = (uint32_t)rest,
+		.id = (uint16_t)(rest >> 32),
+		.flags = (uint16_t)(rest >> 48),
+	};
+}
+
 /* Append one segment. Returns the bytes it adds to the packet's capacity. */
 IOVT_INLINE uint32_t
 iovt_segs_add(struct iovt_segs *segs, uint64_t gpa, uint32_t len)
@@ -81,5 +102,15 @@ iovt_segs_add(struct iovt_segs *segs, uint64_t gpa, uint32_t len)
  */
 int64_t iovt_chain_read(const struct vring_desc *table, uint16_t size, struct vring_desc first,
 	uint16_t dir, const struct iovt_guest_mem *mem, struct iovt_segs *segs);
+
+/**
+ * Read the chain that starts at ring[slot] of a packed ring; the same, but for these.
+ *
+ * @param room descriptors that it can have at most, at least 1.
+ * @param c set; the id is not checked.
+ */
+int64_t iovt_packed_chain_read(const struct vring_packed_desc *ring, uint16_t size, uint16_t slot,
+	unsigned int room, struct vring_packed_desc first, uint16_t dir,
+	const struct iovt_guest_mem *mem, struct iovt_segs *segs, struct iovt_chain *c);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Complete: deliver a lent buffer that the NIC filled (hot path). Between begin and end, which hold
- * the queue's lock for one burst; copy.h's deliveries may be mixed in, and order is kept.
+ * the queue's lock for one burst; copy.h's deliveries may be mixed in, and order is kept. f is the ring's
+ * format, a constant.
  */
 #ifndef IOVT_COMPLETE_H
 #define IOVT_COMPLETE_H
 
 #include "rxq.h"
+#include "virtqueue.h"
 
 /** Start a burst. false: the queue is closed or broken, do not go on. */
 IOVT_INLINE bool
@@ -21,9 +23,19 @@ iovt_rx_begin(struct iovt_rxq *q)
 
 /** End a burst: publish it. true: the guest asked to be notified. */
 IOVT_INLINE bool
-iovt_rx_end(struct iovt_rxq *q)
+iovt_rx_end(struct iovt_rxq *q, const enum iovt_ring_format f)
 {
-	bool notify = iovt_split_publish(&q->vr);
+	bool notify = iovt_vq_publish(&q->vr, f);
+
+	iovt_lock_release(&q->lock);
+	return notify;
+}
+
+/** The same for a queue with a dirty log. */
+IOVT_INLINE bool
+iovt_rx_end_logged(struct iovt_rxq *q)
+{
+	bool notify = iovt_dirty_publish(&q->log, &q->vr);
 
 	iovt_lock_release(&q->lock);
 	return notify;
@@ -61,7 +73,7 @@ iovt_hdr_write(uint8_t *dst, const struct iovt_vnet_hdr *hdr, uint8_t hdr_len)
  */
 struct iovt_run {
 	struct iovt_binding *binding;
-	struct iovt_vring_split vr;
+	struct iovt_vring vr;
 	uint8_t hdr_len;
 	uint16_t n;
 };
@@ -80,8 +92,8 @@ iovt_run_start(const struct iovt_rxq *q)
  *   was done, the buffer is still lent (copy the packet, then reclaim).
  */
 IOVT_INLINE bool
-iovt_run_complete(struct iovt_run *run, uint16_t id, const void *data, uint32_t len,
-	const struct iovt_vnet_hdr *hdr)
+iovt_run_complete(struct iovt_run *run, const enum iovt_ring_format f, uint16_t id,
+	const void *data, uint32_t len, const struct iovt_vnet_hdr *hdr)
 {
 	struct iovt_binding *b = &run->binding[id];
 	uint8_t *va = b->va;
@@ -91,28 +103,28 @@ iovt_run_complete(struct iovt_run *run, uint16_t id, const void *data, uint32_t 
 		return false;
 	iovt_binding_move(b, IOVT_LENT, IOVT_FREE);
 	iovt_hdr_write(va, hdr, run->hdr_len);
-	iovt_split_put(&run->vr, id, run->hdr_len + len);
+	iovt_vq_put(&run->vr, f, (struct iovt_chain){id, b->descs}, run->hdr_len + len);
 	run->n++;
 	return true;
 }
 
 IOVT_INLINE void
-iovt_run_stop(struct iovt_rxq *q, const struct iovt_run *run)
+iovt_run_stop(struct iovt_rxq *q, const enum iovt_ring_format f, const struct iovt_run *run)
 {
-	q->vr.last_used = run->vr.last_used;
+	iovt_vq_keep_used(&q->vr, f, &run->vr);
 	q->nr_lent -= run->n;
 	q->stats.completed += run->n;
 }
 
 /** Deliver one lent buffer: a run of one. */
 IOVT_INLINE bool
-iovt_rx_complete(struct iovt_rxq *q, uint16_t id, const void *data, uint32_t len,
-	const struct iovt_vnet_hdr *hdr)
+iovt_rx_complete(struct iovt_rxq *q, const enum iovt_ring_format f, uint16_t id, const void *data,
+	uint32_t len, const struct iovt_vnet_hdr *hdr)
 {
 	struct iovt_run run = iovt_run_start(q);
-	bool done = iovt_run_complete(&run, id, data, len, hdr);
+	bool done = iovt_run_complete(&run, f, id, data, len, hdr);
 
-	iovt_run_stop(q, &run);
+	iovt_run_stop(q, f, &run);
 	return done;
 }
 

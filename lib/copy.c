@@ -30,8 +30,9 @@ struct cursor {
 static int
 take_from_ring(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
 {
-	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
-	int ready = iovt_split_available(&q->vr, 1);
+	const enum iovt_ring_format f = q->vr.format;
+	int ready = iovt_vq_available(&q->vr, f, 1);
+	struct iovt_chain c;
 
 	if (ready == 0)
 		return -ENOBUFS;
@@ -39,17 +40,18 @@ take_from_ring(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
 		iovt_rxq_break(q, "avail index jumped");
 		return -EPROTO;
 	}
-	*len = iovt_split_take(&q->vr, IOVT_TO_GUEST, &t->segs, id);
+	*len = iovt_vq_take(&q->vr, f, IOVT_TO_GUEST, &t->segs, &c);
 	if (*len < 0) {
 		iovt_rxq_break(q, "malformed descriptor chain");
 		return -EPROTO;
 	}
-	if (q->binding[*id].state != IOVT_FREE) {
+	if (q->binding[c.id].state != IOVT_FREE) {
 		iovt_rxq_break(q, "a buffer in use was made available again");
 		return -EPROTO;
 	}
-	q->taken[slot] = *id;
+	iovt_rxq_note_taken(q, c);
 	t->nr_taken++;
+	*id = c.id;
 	return 0;
 }
 
@@ -98,6 +100,14 @@ undo_reclaimed(struct iovt_rxq *q, const struct target *t)
 		q->reclaimed[q->nr_reclaimed++] = t->buf[i - 1].id;
 }
 
+static void
+undo_taken(struct iovt_rxq *q, const struct target *t)
+{
+	for (uint16_t i = t->nr_taken; i > 0; i--)
+		iovt_vq_untake(&q->vr, q->vr.format, q->binding[t->buf[i - 1].id].descs);
+	q->nr_taken -= t->nr_taken;
+}
+
 /* Enough buffers for total bytes, or an error and nothing taken. */
 static int
 gather(struct iovt_rxq *q, struct target *t, uint32_t total)
@@ -113,7 +123,7 @@ gather(struct iovt_rxq *q, struct target *t, uint32_t total)
 	} while (ret == 0 && t->capacity < total);
 	if (ret < 0) {
 		undo_reclaimed(q, t);
-		iovt_split_untake(&q->vr, t->nr_taken);
+		undo_taken(q, t);
 	}
 	return ret;
 }
@@ -135,6 +145,8 @@ cursor_write(const struct iovt_rxq *q, struct cursor *c, const uint8_t *src, uin
 		if (n > r->size - (gpa - r->gpa))
 			n = r->size - (gpa - r->gpa);
 		memcpy(r->va + (gpa - r->gpa), src, n);
+		if (q->log.mark != NULL)
+			q->log.mark(q->log.ctx, gpa, n);
 		src += n;
 		len -= n;
 		c->off += n;
@@ -187,7 +199,7 @@ iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigne
 			iovt_binding_move(&q->binding[t.buf[i].id], IOVT_RECLAIMED, IOVT_FREE);
 			q->stats.copied_reclaimed++;
 		}
-		iovt_split_put(&q->vr, t.buf[i].id, used);
+		iovt_vq_put(&q->vr, q->vr.format, iovt_rxq_chain(q, t.buf[i].id), used);
 		q->stats.copied_bufs++;
 		left -= used;
 	}

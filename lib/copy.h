@@ -20,33 +20,36 @@
 int iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigned int nr,
 	uint32_t len, const struct iovt_vnet_hdr *hdr);
 
-/** The same for a packet in one piece. The common case, one large enough buffer, is inline. */
+/**
+ * The same for a packet in one piece. The common case, one large enough buffer, is inline. Not for a queue with
+ * a dirty log.
+ */
 IOVT_INLINE int
-iovt_rx_copy(struct iovt_rxq *q, const void *data, uint32_t len, const struct iovt_vnet_hdr *hdr)
+iovt_rx_copy(struct iovt_rxq *q, const enum iovt_ring_format f, const void *data, uint32_t len,
+	const struct iovt_vnet_hdr *hdr)
 {
 	const struct iovt_piece piece = {data, len};
-	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
 	struct iovt_segs segs;
+	struct iovt_chain c;
 	int64_t capacity;
-	uint16_t id;
 	uint8_t *va;
 
-	if (iovt_unlikely(q->state != IOVT_RXQ_RUNNING || iovt_split_available(&q->vr, 1) <= 0))
+	if (iovt_unlikely(q->state != IOVT_RXQ_RUNNING || iovt_vq_available(&q->vr, f, 1) <= 0))
 		goto general;
 	segs.n = 0;
-	capacity = iovt_split_take(&q->vr, IOVT_TO_GUEST, &segs, &id);
+	capacity = iovt_vq_take(&q->vr, f, IOVT_TO_GUEST, &segs, &c);
 	if (iovt_unlikely(capacity < 0))
 		goto general;
 	va = iovt_guest_mem_va(q->mem, segs.seg[0].gpa, segs.seg[0].len);
 	if (iovt_unlikely(capacity < (int64_t)q->hdr_len + len || segs.n != 1 || va == NULL ||
-		    q->binding[id].state != IOVT_FREE)) {
-		iovt_split_untake(&q->vr, 1);
+		    q->binding[c.id].state != IOVT_FREE)) {
+		iovt_vq_untake(&q->vr, f, c.descs);
 		goto general;
 	}
-	q->taken[slot] = id;
+	iovt_rxq_note_taken(q, c);
 	iovt_hdr_write(va, hdr, q->hdr_len);
 	__builtin_memcpy(va + q->hdr_len, data, len);
-	iovt_split_put(&q->vr, id, q->hdr_len + len);
+	iovt_vq_put(&q->vr, f, c, q->hdr_len + len);
 	q->stats.copied_bufs++;
 	return 0;
 general:

@@ -50,27 +50,32 @@ bindable(struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_buf *buf)
 bool
 iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 {
+	const enum iovt_ring_format f = q->vr.format;
 	struct iovt_segs segs;
 	struct iovt_binding *b;
-	uint16_t slot = q->vr.last_avail & (q->vr.size - 1);
+	struct iovt_chain c;
 
+	/* What harvest was told of may have been fewer chains. */
+	if (iovt_vq_available(&q->vr, f, 1) <= 0)
+		return false;
 	segs.n = 0;
-	if (iovt_unlikely(iovt_split_take(&q->vr, IOVT_TO_GUEST, &segs, &buf->id) < 0)) {
+	if (iovt_unlikely(iovt_vq_take(&q->vr, f, IOVT_TO_GUEST, &segs, &c) < 0)) {
 		iovt_rxq_break(q, "malformed descriptor chain");
 		return false;
 	}
-	b = &q->binding[buf->id];
+	b = &q->binding[c.id];
 	if (iovt_unlikely(b->state != IOVT_FREE)) {
-		iovt_split_untake(&q->vr, 1);
+		iovt_vq_untake(&q->vr, f, c.descs);
 		iovt_rxq_break(q, "a buffer in use was made available again");
 		return false;
 	}
+	buf->id = c.id;
 	if (iovt_unlikely(!bindable(q, &segs, buf))) {
 		/* Left for a copy, which takes buffers in order. */
-		iovt_split_untake(&q->vr, 1);
+		iovt_vq_untake(&q->vr, f, c.descs);
 		q->head_unbindable = true;
-		if (q->unbindable_at != q->vr.last_avail) {
-			q->unbindable_at = q->vr.last_avail;
+		if (q->unbindable_at != q->nr_taken) {
+			q->unbindable_at = q->nr_taken;
 			q->stats.unbindable++;
 		}
 		return false;
@@ -78,7 +83,7 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 	b->va = buf->va;
 	b->len = buf->len;
 	iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
-	q->taken[slot] = buf->id;
+	iovt_rxq_note_taken(q, c);
 	return true;
 }
 
@@ -90,7 +95,7 @@ iovt_unlend(struct iovt_rxq *q, unsigned int again, unsigned int fresh)
 		iovt_binding_move(&q->binding[q->reclaimed[q->nr_reclaimed++]], IOVT_LENT,
 			IOVT_RECLAIMED);
 	for (; fresh > 0; fresh--) {
-		uint16_t id = q->taken[(q->vr.last_avail - fresh) & (q->vr.size - 1)];
+		uint16_t id = q->taken[(q->nr_taken - fresh) & q->taken_mask];
 
 		iovt_binding_move(&q->binding[id], IOVT_LENT, IOVT_RECLAIMED);
 		q->reclaimed[q->nr_reclaimed++] = id;

@@ -8,6 +8,7 @@
 #define IOVT_HARVEST_H
 
 #include "rxq.h"
+#include "virtqueue.h"
 
 /* No more than this of a buffer is lent: with a headroom in front of it, its length fits in 16 bits. */
 #define IOVT_LEND_LEN_MAX 0xfc00u
@@ -40,39 +41,44 @@ void iovt_unlend(struct iovt_rxq *q, unsigned int again, unsigned int fresh);
  * held in registers.
  */
 IOVT_INLINE size_t
-iovt_lend_simple(struct iovt_rxq *q, size_t first, size_t n, iovt_lend_fn lend, void *ctx)
+iovt_lend_simple(struct iovt_rxq *q, const enum iovt_ring_format f, size_t first, size_t n,
+	iovt_lend_fn lend, void *ctx)
 {
 	const struct iovt_mem_region *r = q->region;
-	const struct iovt_split_range range = iovt_split_range(IOVT_TO_GUEST, q->bind_min,
+	const struct iovt_vring vr = q->vr;
+	const struct iovt_desc_range range = iovt_vq_range(&vr, f, IOVT_TO_GUEST, q->bind_min,
 		IOVT_LEND_LEN_MAX);
 	const uint64_t gpa = r->gpa, room = r->size - IOVT_LEND_LEN_MAX, iova = r->iova;
 	uint8_t *const va = r->va;
 	struct iovt_binding *const binding = q->binding;
 	uint16_t *const taken = q->taken;
-	const struct iovt_vring_split vr = q->vr;
+	const size_t nr_taken = q->nr_taken, mask = q->taken_mask;
 	size_t k;
 
 	if (iovt_unlikely(r->iova_pages != NULL || r->size < IOVT_LEND_LEN_MAX ||
 		    q->bind_min > IOVT_LEND_LEN_MAX))
 		return 0;
 	for (k = 0; k < n; k++) {
-		size_t slot = (vr.last_avail + k) & (vr.size - 1);
-		size_t id = iovt_split_peek(&vr, slot);
-		struct iovt_split_simple s;
+		struct iovt_simple s;
+		struct iovt_binding *b;
 		uint64_t off;
 
-		if (iovt_unlikely(!iovt_split_read_simple(&vr, id, range, &s)))
+		if (iovt_unlikely(!iovt_vq_read_simple(&vr, f, k, range, &s)))
 			break;
+		b = &binding[s.id];
 		off = s.gpa - gpa;
-		if (iovt_unlikely(off > room || binding[id].state != IOVT_FREE))
+		if (iovt_unlikely(off > room || b->state != IOVT_FREE))
 			break;
-		binding[id].va = va + off;
-		binding[id].len = s.len;
-		iovt_binding_move(&binding[id], IOVT_FREE, IOVT_LENT);
-		taken[slot] = id;
-		lend(ctx, first + k, &(struct iovt_buf){va + off, iova + off, s.len, id});
+		b->va = va + off;
+		b->len = s.len;
+		if (f == IOVT_PACKED)
+			b->descs = 1;
+		iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
+		taken[(nr_taken + k) & mask] = s.id;
+		lend(ctx, first + k, &(struct iovt_buf){va + off, iova + off, s.len, s.id});
 	}
-	iovt_split_consume(&q->vr, k);
+	iovt_vq_consume(&q->vr, f, k);
+	q->nr_taken += k;
 	return k;
 }
 
@@ -80,12 +86,14 @@ iovt_lend_simple(struct iovt_rxq *q, size_t first, size_t n, iovt_lend_fn lend, 
  * Lend up to n buffers, or none if fewer than min can be lent. Any lcore; not blocking but for
  * another lcore's burst on the same queue.
  *
+ * @param f the ring's format, a constant.
  * @param lend called with ctx for each buffer, under the queue's lock; what it was told is void if none
  *   are lent in the end.
  * @return buffers lent.
  */
 IOVT_INLINE unsigned int
-iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn lend, void *ctx)
+iovt_harvest(struct iovt_rxq *q, const enum iovt_ring_format f, unsigned int n, unsigned int min,
+	iovt_lend_fn lend, void *ctx)
 {
 	unsigned int room, again, k = 0;
 	struct iovt_buf buf;
@@ -97,7 +105,7 @@ iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn 
 	room = q->lend_max - q->nr_lent;
 	if (n > room)
 		n = room;
-	ready = iovt_split_available(&q->vr, n);
+	ready = iovt_vq_available(&q->vr, f, n);
 	if (iovt_unlikely(ready < 0)) {
 		iovt_rxq_break(q, "avail index jumped");
 		goto out;
@@ -110,14 +118,14 @@ iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn 
 	q->head_unbindable = false;
 	if (iovt_unlikely(n < min))
 		goto out;
-	iovt_split_fetch(&q->vr, n);
-	iovt_split_prefetch(&q->vr, n);
+	iovt_vq_fetch(&q->vr, f, n);
+	iovt_vq_prefetch(&q->vr, f, n);
 	for (; k < n && q->nr_reclaimed > 0; k++) {
 		iovt_lend_again(q, &buf);
 		lend(ctx, k, &buf);
 	}
 	again = k;
-	k += iovt_lend_simple(q, k, n - k, lend, ctx);
+	k += iovt_lend_simple(q, f, k, n - k, lend, ctx);
 	for (; iovt_unlikely(k < n) && iovt_lend_new(q, &buf); k++)
 		lend(ctx, k, &buf);
 	q->stats.harvested += k - again;
@@ -126,7 +134,7 @@ iovt_harvest(struct iovt_rxq *q, unsigned int n, unsigned int min, iovt_lend_fn 
 		k = 0;
 	}
 	q->nr_lent += k;
-	iovt_split_fetch(&q->vr, n);
+	iovt_vq_fetch(&q->vr, f, n);
 out:
 	iovt_lock_release(&q->lock);
 	return k;

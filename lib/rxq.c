@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rxq.h"
+#include "virtqueue.h"
 
 static bool
 conf_valid(const struct iovt_rxq_conf *c)
@@ -41,11 +42,14 @@ int
 iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 {
 	const struct iovt_vring_conf *ring = &conf->ring;
-	struct iovt_vring_split vr;
+	uint32_t taken = 1;
+	struct iovt_vring vr;
 	struct iovt_rxq *q;
 
-	if (iovt_split_init(&vr, ring) < 0 || !conf_valid(conf))
+	if (iovt_vq_init(&vr, ring) < 0 || !conf_valid(conf))
 		return -EINVAL;
+	while (taken < ring->size)
+		taken *= 2;
 	q = zalloc_lines(sizeof(*q));
 	if (q == NULL)
 		return -ENOMEM;
@@ -54,13 +58,15 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		.hdr_len = conf->hdr_len,
 		.mergeable = conf->mergeable,
 		.lend_max = conf->lend_max,
-		.unbindable_at = ring->last_avail - 1,
+		.unbindable_at = -1,
 		.bind_min = conf->hdr_len + conf->nic_max,
+		.taken_mask = taken - 1,
 		.vr = vr,
 		.binding = zalloc_lines(ring->size * sizeof(*q->binding)),
 		.reclaimed = zalloc_lines(ring->size * sizeof(*q->reclaimed)),
-		.taken = zalloc_lines(ring->size * sizeof(*q->taken)),
+		.taken = zalloc_lines(taken * sizeof(*q->taken)),
 		.mem = ring->mem,
+		.log = conf->log,
 		.region = &ring->mem->region[0],
 		.release = conf->release,
 		.ctx = conf->ctx,
@@ -68,7 +74,8 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 	if (q->binding == NULL || q->reclaimed == NULL || q->taken == NULL)
 		goto fail;
 	iovt_guest_mem_ref(q->mem);
-	iovt_split_no_kicks(&q->vr);
+	iovt_vq_no_kicks(&q->vr);
+	iovt_dirty_mark_wish(&q->log, &q->vr);
 	*out = q;
 	return 0;
 
@@ -93,15 +100,14 @@ iovt_rxq_close(struct iovt_rxq *q)
 static void
 rewind_newest(struct iovt_rxq *q)
 {
-	uint16_t mask = q->vr.size - 1;
-
 	while (q->nr_reclaimed > 0) {
-		uint16_t id = q->taken[(q->vr.last_avail - 1) & mask];
+		uint16_t id = q->taken[(q->nr_taken - 1) & q->taken_mask];
 
 		if (q->binding[id].state != IOVT_RECLAIMED)
 			return;
 		iovt_binding_move(&q->binding[id], IOVT_RECLAIMED, IOVT_FREE);
-		iovt_split_untake(&q->vr, 1);
+		iovt_vq_untake(&q->vr, q->vr.format, q->binding[id].descs);
+		q->nr_taken--;
 		q->nr_reclaimed--;
 		q->stats.rewound++;
 	}
@@ -110,15 +116,22 @@ rewind_newest(struct iovt_rxq *q)
 static void
 flush_rest(struct iovt_rxq *q)
 {
-	for (uint16_t id = 0; id < q->vr.size && q->nr_reclaimed > 0; id++) {
-		if (q->binding[id].state != IOVT_RECLAIMED)
+	for (uint32_t id = 0; id < q->vr.size; id++) {
+		struct iovt_binding *b = &q->binding[id];
+
+		if (b->state == IOVT_RECLAIMED) {
+			iovt_binding_move(b, IOVT_RECLAIMED, IOVT_FREE);
+			q->nr_reclaimed--;
+			q->stats.flushed++;
+		} else if (b->state == IOVT_LENT) {
+			iovt_rxq_mark_dirty(q, id);
+			iovt_binding_move(b, IOVT_LENT, IOVT_LATE);
+		} else {
 			continue;
-		iovt_binding_move(&q->binding[id], IOVT_RECLAIMED, IOVT_FREE);
-		iovt_split_put(&q->vr, id, 0);
-		q->nr_reclaimed--;
-		q->stats.flushed++;
+		}
+		iovt_vq_put(&q->vr, q->vr.format, iovt_rxq_chain(q, id), 0);
 	}
-	iovt_split_publish(&q->vr);
+	iovt_dirty_publish(&q->log, &q->vr);
 }
 
 unsigned int
@@ -133,8 +146,7 @@ iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16_t *last_used
 	}
 	q->stats.abandoned += q->nr_reclaimed;
 	q->nr_reclaimed = 0;
-	*last_avail = q->vr.last_avail;
-	*last_used = q->vr.last_used;
+	iovt_vq_bases(&q->vr, last_avail, last_used);
 	lent = q->nr_lent;
 	q->stats.late += lent;
 	iovt_lock_release(&q->lock);
@@ -161,7 +173,7 @@ iovt_rxq_available(struct iovt_rxq *q)
 
 	iovt_lock_take(&q->lock);
 	if (q->state == IOVT_RXQ_RUNNING)
-		ready = iovt_split_available(&q->vr, q->vr.size) + q->nr_reclaimed;
+		ready = iovt_vq_available(&q->vr, q->vr.format, q->vr.size) + q->nr_reclaimed;
 	iovt_lock_release(&q->lock);
 	return ready > 0 ? ready : 0;
 }
@@ -175,7 +187,14 @@ iovt_rxq_reclaim(struct iovt_rxq *q, const uint16_t *ids, unsigned int n)
 		return;
 	iovt_lock_take(&q->lock);
 	for (unsigned int i = 0; i < n; i++) {
-		iovt_binding_move(&q->binding[ids[i]], IOVT_LENT, IOVT_RECLAIMED);
+		struct iovt_binding *b = &q->binding[ids[i]];
+
+		if (iovt_unlikely(b->state == IOVT_LATE)) {
+			iovt_binding_move(b, IOVT_LATE, IOVT_FREE);
+			continue;
+		}
+		iovt_rxq_mark_dirty(q, ids[i]);
+		iovt_binding_move(b, IOVT_LENT, IOVT_RECLAIMED);
 		q->reclaimed[q->nr_reclaimed++] = ids[i];
 	}
 	q->nr_lent -= n;
@@ -184,6 +203,14 @@ iovt_rxq_reclaim(struct iovt_rxq *q, const uint16_t *ids, unsigned int n)
 	iovt_lock_release(&q->lock);
 	if (last)
 		rxq_free(q);
+}
+
+void
+iovt_rxq_mark_dirty(struct iovt_rxq *q, uint16_t id)
+{
+	const struct iovt_binding *b = &q->binding[id];
+
+	iovt_dirty_mark(&q->log, q->mem, b->va, b->len < q->bind_min ? b->len : q->bind_min);
 }
 
 void

@@ -17,8 +17,10 @@
 
 #include "barrier.h"
 #include "binding.h"
+#include "chain.h"
+#include "dirty.h"
 #include "guest_mem.h"
-#include "vring_split.h"
+#include "vring.h"
 
 /* The virtio-net header (virtio 1.2, 5.1.6), little endian, 10 bytes without num_buffers. */
 struct iovt_vnet_hdr {
@@ -52,7 +54,7 @@ struct iovt_rxq_stats {
 	uint64_t rewound;          /* buffers given back by rewinding the avail index */
 	uint64_t flushed;          /* buffers given back with length 0 */
 	uint64_t abandoned;        /* reclaimed buffers of a broken ring, which is left alone */
-	uint64_t late;             /* buffers that were still lent at give_back */
+	uint64_t late;             /* buffers given back with length 0 while the switch held them */
 	uint64_t unbindable;       /* chains met by harvest that a NIC may not fill */
 	uint64_t starved;          /* harvests that found no chain available */
 	uint64_t ring_errors;      /* 1 once the ring is broken */
@@ -64,6 +66,7 @@ struct iovt_rxq_conf {
 	uint8_t hdr_len;   /* 12, or 10 for a guest without VERSION_1 and MRG_RXBUF */
 	bool mergeable;    /* MRG_RXBUF negotiated: a packet may take several buffers */
 	uint32_t nic_max;  /* largest number of bytes that the NIC may write for one frame */
+	struct iovt_dirty_log log;
 	/* Called once when the queue is put and its last buffer is back; must not block. */
 	void (*release)(void *ctx);
 	void *ctx;
@@ -79,16 +82,19 @@ struct iovt_rxq {
 	uint16_t lend_max;
 	uint16_t nr_lent;
 	uint16_t nr_reclaimed;
-	uint16_t unbindable_at; /* avail index of that chain */
+	uint16_t nr_taken;      /* chains taken from the ring and not given back, free running */
+	uint16_t unbindable_at; /* value of nr_taken at that chain */
 	uint32_t bind_min;      /* bytes that a bindable buffer holds at least */
-	struct iovt_vring_split vr;
+	uint32_t taken_mask;
+	struct iovt_vring vr;
 	struct iovt_binding *binding; /* [size], by id */
 	uint16_t *reclaimed;          /* [size], a stack of ids */
-	uint16_t *taken;              /* [size], ids in the order in which they were taken */
-	const char *error;            /* what broke the ring */
+	uint16_t *taken;   /* [taken_mask + 1], ids in the order in which they were taken */
+	const char *error; /* what broke the ring */
 	struct iovt_rxq_stats stats;
 	struct iovt_guest_mem *mem;
 	const struct iovt_mem_region *region; /* of mem, where the last lent buffer was */
+	struct iovt_dirty_log log;
 	void (*release)(void *ctx);
 	void *ctx;
 };
@@ -104,10 +110,12 @@ void iovt_rxq_close(struct iovt_rxq *q);
 
 /**
  * Give every buffer that is back to the guest: by rewinding the avail index where they are its newest
- * entries, else as used with length 0 (a virtio-net driver counts and recycles that). After close.
+ * entries, else as used with length 0 (a virtio-net driver counts and recycles that). So are buffers that are
+ * still lent, and which no NIC may hold any more: whoever holds them reads what the guest makes of them. After
+ * close.
  *
  * @param last_avail, last_used the bases that the front end must be told (GET_VRING_BASE).
- * @return buffers still lent, counted as late: the guest does not get those back.
+ * @return buffers still lent, counted as late.
  */
 unsigned int iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16_t *last_used);
 
@@ -119,6 +127,24 @@ unsigned int iovt_rxq_available(struct iovt_rxq *q);
 
 /** Lent buffers that came back undelivered. Any lcore, at any time in the queue's life. */
 void iovt_rxq_reclaim(struct iovt_rxq *q, const uint16_t *ids, unsigned int n);
+
+/** The chain of binding id, as the ring knows it. Under the lock. */
+IOVT_INLINE struct iovt_chain
+iovt_rxq_chain(const struct iovt_rxq *q, uint16_t id)
+{
+	return (struct iovt_chain){id, q->binding[id].descs};
+}
+
+/** Note the chain that was just taken from the ring, so that it can be given back. Under the lock. */
+IOVT_INLINE void
+iovt_rxq_note_taken(struct iovt_rxq *q, struct iovt_chain c)
+{
+	q->binding[c.id].descs = c.descs;
+	q->taken[q->nr_taken++ & q->taken_mask] = c.id;
+}
+
+/** All that a NIC can have written into lent buffer id is dirty. Under the lock. */
+void iovt_rxq_mark_dirty(struct iovt_rxq *q, uint16_t id);
 
 /** Mark the ring broken, for a reason; counted and left alone from now on. Under the lock. */
 void iovt_rxq_break(struct iovt_rxq *q, const char *why);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Transmit: the packets that are not the common case. */
+#include <errno.h>
+
 #include "transmit.h"
 
 /* A segment may cross regions that adjoin; for a packet in fewer segments there is room for that. */
@@ -59,21 +61,24 @@ lay_out(struct iovt_txq *q, const struct iovt_segs *segs, int64_t len, struct la
 int
 iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size_t k)
 {
+	const enum iovt_ring_format f = q->vr.format;
 	struct iovt_segs segs;
+	struct iovt_chain c;
 	struct layout l;
-	uint16_t id;
 	int64_t len;
 	int ret, taken = 0;
 
 	segs.n = 0;
-	len = iovt_split_take(&q->vr, IOVT_FROM_GUEST, &segs, &id);
+	len = iovt_vq_take(&q->vr, f, IOVT_FROM_GUEST, &segs, &c);
+	if (len == -EAGAIN)
+		return len;
 	if (len < 0) {
 		iovt_txq_break(q, "malformed descriptor chain");
 		return -EPROTO;
 	}
 	ret = lay_out(q, &segs, len, &l);
 	if (ret == -EPROTO) {
-		iovt_split_untake(&q->vr, 1);
+		iovt_vq_untake(&q->vr, f, c.descs);
 		iovt_txq_break(q, "a packet lies outside the guest's memory");
 		return ret;
 	}
@@ -85,9 +90,9 @@ iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size
 		q->stats.chained++;
 		taken = 1;
 	} else {
-		iovt_split_untake(&q->vr, 1);
+		iovt_vq_untake(&q->vr, f, c.descs);
 		return -ENOMEM;
 	}
-	iovt_split_put(&q->vr, id, 0);
+	iovt_vq_put(&q->vr, f, c, 0);
 	return taken;
 }

@@ -8,6 +8,7 @@
 #define IOVT_TRANSMIT_H
 
 #include "txq.h"
+#include "virtqueue.h"
 
 /* Packets whose descriptors are read before the first is copied, so that their data can be on its way. */
 #define IOVT_TX_BATCH 64
@@ -34,19 +35,24 @@ struct iovt_frame {
 
 /**
  * transmit.c: take one packet of any layout.
- * @return 1: taken; 0: dropped; -ENOMEM: still in the ring; -EPROTO: the ring is broken.
+ * @return 1: taken; 0: dropped; -EAGAIN: there is none; -ENOMEM: still in the ring; -EPROTO: the ring is
+ *   broken.
  */
 int iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size_t k);
 
-/** How many packets can be taken, up to n. Not blocking. */
+/**
+ * How many packets can be taken, up to n: none if 0, else at least one, maybe fewer than this. Not blocking.
+ *
+ * @param f the ring's format, a constant.
+ */
 IOVT_INLINE unsigned int
-iovt_tx_ready(struct iovt_txq *q, unsigned int n)
+iovt_tx_ready(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n)
 {
 	int ready;
 
 	if (iovt_unlikely(q->error != NULL))
 		return 0;
-	ready = iovt_split_available(&q->vr, n);
+	ready = iovt_vq_available(&q->vr, f, n);
 	if (iovt_unlikely(ready < 0)) {
 		iovt_txq_break(q, "avail index jumped");
 		return 0;
@@ -59,12 +65,12 @@ iovt_tx_ready(struct iovt_txq *q, unsigned int n)
  * end. Read and checked, up to n of them, and their data on its way to the cache.
  */
 IOVT_INLINE size_t
-iovt_tx_look(const struct iovt_txq *q, const struct iovt_vring_split *vr, size_t n, uint32_t room,
-	struct iovt_frame *frame)
+iovt_tx_look(const struct iovt_txq *q, const enum iovt_ring_format f, const struct iovt_vring *vr,
+	size_t n, uint32_t room, struct iovt_frame *frame)
 {
 	const struct iovt_mem_region *r = q->region;
 	const uint32_t hdr_len = q->hdr_len, max = hdr_len + room;
-	const struct iovt_split_range range = iovt_split_range(IOVT_FROM_GUEST,
+	const struct iovt_desc_range range = iovt_vq_range(vr, f, IOVT_FROM_GUEST,
 		hdr_len + IOVT_TX_LEN_MIN, max);
 	const uint64_t gpa = r->gpa, last = r->size - max;
 	const uint8_t *const va = r->va + hdr_len;
@@ -73,17 +79,15 @@ iovt_tx_look(const struct iovt_txq *q, const struct iovt_vring_split *vr, size_t
 	if (iovt_unlikely(r->size < max))
 		return 0;
 	for (k = 0; k < n; k++) {
-		size_t slot = (vr->last_avail + k) & (vr->size - 1);
-		size_t id = iovt_split_peek(vr, slot);
-		struct iovt_split_simple s;
+		struct iovt_simple s;
 		uint64_t off;
 
-		if (iovt_unlikely(!iovt_split_read_simple(vr, id, range, &s)))
+		if (iovt_unlikely(!iovt_vq_read_simple(vr, f, k, range, &s)))
 			break;
 		off = s.gpa - gpa;
 		if (iovt_unlikely(off > last))
 			break;
-		frame[k] = (struct iovt_frame){va + off, s.len - hdr_len, id};
+		frame[k] = (struct iovt_frame){va + off, s.len - hdr_len, s.id};
 		__builtin_prefetch(va + off);
 	}
 	return k;
@@ -102,37 +106,48 @@ iovt_tx_fetch_rest(const struct iovt_frame *f)
 		__builtin_prefetch(f->data + off);
 }
 
+/** A packet in several descriptors may have been counted as more than one. */
+IOVT_INLINE unsigned int
+iovt_tx_still_ready(struct iovt_vring *vr, const enum iovt_ring_format f, unsigned int n)
+{
+	unsigned int ready = iovt_vq_available(vr, f, n);
+
+	return ready < n ? ready : n;
+}
+
 /**
- * Take n packets, which ready() has promised.
+ * Take up to n packets, as many as ready() has told of.
  *
+ * @param f the ring's format, a constant.
  * @param n IOVT_TX_BATCH at most.
  * @param room bytes that a packet may have for frame(), 14 to 65535; pieces() takes all others.
- * @return packets handed on; fewer if some were dropped, pieces() said -ENOMEM, or the ring broke.
+ * @return packets handed on; fewer if some were dropped, pieces() said -ENOMEM, the ring broke, or
+ *   packets take several descriptors of a packed ring.
  */
 IOVT_INLINE unsigned int
-iovt_tx_take(struct iovt_txq *q, unsigned int n, uint32_t room, iovt_tx_frame_fn frame,
-	iovt_tx_pieces_fn pieces, void *ctx)
+iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, uint32_t room,
+	iovt_tx_frame_fn frame, iovt_tx_pieces_fn pieces, void *ctx)
 {
-	struct iovt_vring_split vr = q->vr;
-	struct iovt_frame f[IOVT_TX_BATCH];
+	struct iovt_vring vr = q->vr;
+	struct iovt_frame fr[IOVT_TX_BATCH];
 	size_t got = 0;
 	unsigned int left = n;
 
-	iovt_split_fetch(&vr, n);
-	iovt_split_prefetch(&vr, n);
+	iovt_vq_fetch(&vr, f, n);
+	iovt_vq_prefetch(&vr, f, n);
 	for (;;) {
-		size_t k = iovt_tx_look(q, &vr, left, room, f);
+		size_t k = iovt_tx_look(q, f, &vr, left, room, fr);
 		int ret;
 
 		for (size_t i = 0; i < k && i < IOVT_TX_AHEAD; i++)
-			iovt_tx_fetch_rest(&f[i]);
+			iovt_tx_fetch_rest(&fr[i]);
 		for (size_t i = 0; i < k; i++) {
 			if (i + IOVT_TX_AHEAD < k)
-				iovt_tx_fetch_rest(&f[i + IOVT_TX_AHEAD]);
-			frame(ctx, got++, f[i].data, f[i].len);
-			iovt_split_put(&vr, f[i].id, 0);
+				iovt_tx_fetch_rest(&fr[i + IOVT_TX_AHEAD]);
+			frame(ctx, got++, fr[i].data, fr[i].len);
+			iovt_vq_put(&vr, f, (struct iovt_chain){fr[i].id, 1}, 0);
 		}
-		iovt_split_consume(&vr, k);
+		iovt_vq_consume(&vr, f, k);
 		left -= k;
 		if (iovt_likely(left == 0))
 			break;
@@ -142,18 +157,25 @@ iovt_tx_take(struct iovt_txq *q, unsigned int n, uint32_t room, iovt_tx_frame_fn
 		if (ret < 0)
 			break;
 		got += ret;
-		left--;
+		left = iovt_tx_still_ready(&vr, f, left - 1);
 	}
-	iovt_split_fetch(&vr, n);
+	iovt_vq_fetch(&vr, f, n);
 	q->vr = vr;
 	return got;
 }
 
 /** Show the guest what was taken. true: it asked to be notified. */
 IOVT_INLINE bool
-iovt_tx_end(struct iovt_txq *q)
+iovt_tx_end(struct iovt_txq *q, const enum iovt_ring_format f)
 {
-	return iovt_split_publish(&q->vr);
+	return iovt_vq_publish(&q->vr, f);
+}
+
+/** The same for a queue with a dirty log. */
+IOVT_INLINE bool
+iovt_tx_end_logged(struct iovt_txq *q)
+{
+	return iovt_dirty_publish(&q->log, &q->vr);
 }
 
 #endif

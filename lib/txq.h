@@ -10,8 +10,9 @@
 
 #include <stdint.h>
 
+#include "dirty.h"
 #include "guest_mem.h"
-#include "vring_split.h"
+#include "vring.h"
 
 /* Counters, written by the queue's thread, read by anybody. */
 struct iovt_txq_stats {
@@ -24,14 +25,16 @@ struct iovt_txq_stats {
 struct iovt_txq_conf {
 	struct iovt_vring_conf ring;
 	uint8_t hdr_len; /* of the virtio-net header: 12, or 10 without VERSION_1 and MRG_RXBUF */
+	struct iovt_dirty_log log;
 };
 
 struct iovt_txq {
-	struct iovt_vring_split vr;
+	struct iovt_vring vr;
 	struct iovt_guest_mem *mem;
 	const struct iovt_mem_region *region; /* of mem, where the last packet was */
 	const char *error;                    /* what broke the ring; NULL: it is in order */
 	uint8_t hdr_len;
+	struct iovt_dirty_log log;
 	struct iovt_txq_stats stats;
 };
 

@@ -12,7 +12,6 @@
 
 #define BIT(n)                    (UINT64_C(1) << (n))
 #define VHOST_F_PROTOCOL_FEATURES 30
-#define PACKED_START              0x8000 /* wrap counter 1, index 0 */
 #define NO_FD                     0x100u /* in the payload of SET_VRING_KICK and _CALL */
 #define ADDR_LOG                  1u
 
@@ -30,12 +29,6 @@ struct vring_addr {
 	uint64_t log;
 };
 
-static uint16_t
-first_index(const struct guest_conf *c)
-{
-	return c->format == &fake_packed ? PACKED_START : 0;
-}
-
 void
 queues_init(struct frontend *f)
 {
@@ -43,7 +36,7 @@ queues_init(struct frontend *f)
 	struct fake_guest_conf conf = {
 		.format = c->format,
 		.size = c->size,
-		.start = first_index(c),
+		.start = c->format->first,
 		.hdr_len = c->mergeable || c->version_1 ? 12 : 10,
 		.mergeable = c->mergeable,
 		.event_idx = c->event_idx,
@@ -203,7 +196,7 @@ start_vring(struct frontend *f, unsigned int v, bool resume)
 	struct virtq *r = &f->vring[v];
 
 	if (!resume)
-		fake_guest_reset(&r->g, first_index(&f->conf));
+		fake_guest_reset(&r->g, f->conf.format->first);
 	driver_start(f, v);
 	r->started = true;
 	return set_state(f, SET_VRING_NUM, v, f->conf.size) &&

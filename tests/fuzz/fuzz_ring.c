@@ -51,7 +51,7 @@ complete(struct fuzz *f)
 	if (!f->in_burst || f->nr_lent == 0)
 		return;
 	i = fuzz_take(&f->guest.in, 1) % f->nr_lent;
-	if (iovt_rx_complete(f->q, f->lent[i].id, f->lent[i].va + f->q->hdr_len,
+	if (iovt_rx_complete(f->q, f->q->vr.format, f->lent[i].id, f->lent[i].va + f->q->hdr_len,
 		    fuzz_length(&f->guest.in), &hdr))
 		f->lent[i] = f->lent[--f->nr_lent];
 }
@@ -68,7 +68,7 @@ copy(struct fuzz *f)
 
 	if (!f->in_burst)
 		return;
-	ret = fuzz_take(&f->guest.in, 1) & 1 ? iovt_rx_copy(f->q, frame, len, &hdr)
+	ret = fuzz_take(&f->guest.in, 1) & 1 ? iovt_rx_copy(f->q, f->q->vr.format, frame, len, &hdr)
 					     : iovt_rx_copy_pieces(f->q, pieces, 2, len, &hdr);
 	CHECK(ret == 0 || ret == -ENOBUFS || ret == -EMSGSIZE || ret == -EPROTO);
 	CHECK(!broken || ret == -EPROTO);
@@ -79,7 +79,7 @@ static void
 burst(struct fuzz *f)
 {
 	if (f->in_burst) {
-		iovt_rx_end(f->q);
+		iovt_rx_end(f->q, f->q->vr.format);
 		f->in_burst = false;
 	} else {
 		f->in_burst = iovt_rx_begin(f->q);

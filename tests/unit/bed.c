@@ -19,6 +19,7 @@ bed_open(struct bed *b, uint16_t last_avail, uint16_t last_used)
 		.hdr_len = b->conf.hdr_len,
 		.mergeable = b->conf.mergeable,
 		.nic_max = NIC_MAX,
+		.log = b->conf.log,
 		.release = count_release,
 		.ctx = &b->released,
 	};
@@ -79,6 +80,15 @@ bed_free(struct bed *b)
 	free(b);
 }
 
+uint16_t
+bed_avail(const struct iovt_rxq *q)
+{
+	uint16_t last_avail, last_used;
+
+	iovt_vq_bases(&q->vr, &last_avail, &last_used);
+	return last_avail;
+}
+
 static uint64_t
 not_held(const struct iovt_rxq_stats *s)
 {
@@ -129,7 +139,8 @@ bed_complete(struct bed *b, const struct iovt_buf *buf, uint64_t seq, uint32_t l
 {
 	struct iovt_vnet_hdr hdr = fake_frame_hdr(seq);
 
-	return iovt_rx_complete(b->q, buf->id, buf->va + b->conf.hdr_len, len, &hdr);
+	return iovt_rx_complete(b->q, b->q->vr.format, buf->id, buf->va + b->conf.hdr_len, len,
+		&hdr);
 }
 
 void
@@ -138,7 +149,7 @@ bed_deliver(struct bed *b, const struct iovt_buf *buf, uint64_t seq, uint32_t le
 	bed_nic_fill(b, buf, seq, len);
 	assert_true(iovt_rx_begin(b->q));
 	assert_true(bed_complete(b, buf, seq, len));
-	iovt_rx_end(b->q);
+	iovt_rx_end(b->q, b->q->vr.format);
 }
 
 int
@@ -151,7 +162,7 @@ bed_copy(struct bed *b, uint64_t seq, uint32_t len)
 
 	CHECK(data != NULL);
 	fake_frame_write(data, seq, len);
-	ret = iovt_rx_copy(b->q, data, len, &hdr);
+	ret = iovt_rx_copy(b->q, b->q->vr.format, data, len, &hdr);
 	free(data);
 	return ret;
 }
@@ -163,7 +174,7 @@ bed_copy_burst(struct bed *b, uint64_t seq, uint32_t len)
 
 	assert_true(iovt_rx_begin(b->q));
 	ret = bed_copy(b, seq, len);
-	iovt_rx_end(b->q);
+	iovt_rx_end(b->q, b->q->vr.format);
 	return ret;
 }
 

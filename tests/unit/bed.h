@@ -33,6 +33,7 @@ struct bed_conf {
 	bool mergeable;
 	bool event_idx;
 	bool one_view;
+	struct iovt_dirty_log log;
 };
 
 struct bed {
@@ -51,6 +52,9 @@ void bed_free(struct bed *b);
 void bed_open(struct bed *b, uint16_t last_avail, uint16_t last_used);
 /* close, give_back, put. Returns how many buffers are late; the bases are stored. */
 unsigned int bed_close(struct bed *b, uint16_t *last_avail, uint16_t *last_used);
+
+/* Where the queue goes on in the ring, as SET_VRING_BASE has it. */
+uint16_t bed_avail(const struct iovt_rxq *q);
 
 /* Every harvested buffer is accounted for, and the queue's own tables agree with its counters. */
 void bed_check_accounts(const struct iovt_rxq *q);
@@ -81,6 +85,7 @@ struct unit_case {
 	const char *name;
 	void (*body)(const struct bed_conf *conf);
 	bool every_size; /* sizes 2 to 1024, each from index 0 and across the wrap of the index */
+	bool split_only; /* writes a split ring by hand */
 };
 
 /* Run the cases for every ring format; the result is main's. */

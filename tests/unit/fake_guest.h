@@ -72,6 +72,10 @@ struct fake_format {
 	/* Where the next used buffer will be looked for, as in SET_VRING_BASE. */
 	uint16_t (*next_used)(const struct fake_guest *g);
 	void (*open)(const struct fake_guest *g, struct iovt_vring_conf *conf);
+	/* The ring index (as in SET_VRING_BASE) n entries after start. */
+	uint16_t (*after)(uint16_t size, uint16_t start, uint16_t n);
+	/* The index with which rings begin at a reset. */
+	uint16_t first;
 };
 
 extern const struct fake_format fake_split;

@@ -15,7 +15,7 @@ fake_nic_note(void *bufs, size_t k, const struct iovt_buf *buf)
 static inline unsigned int
 fake_nic_harvest(struct iovt_rxq *q, struct iovt_buf *bufs, unsigned int n, unsigned int min)
 {
-	return iovt_harvest(q, n, min, fake_nic_note, bufs);
+	return iovt_harvest(q, q->vr.format, n, min, fake_nic_note, bufs);
 }
 
 #endif

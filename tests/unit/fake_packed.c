@@ -230,6 +230,18 @@ packed_open(const struct fake_guest *g, struct iovt_vring_conf *conf)
 	conf->device = base + device_offset(g->size);
 }
 
+static uint16_t
+packed_after(uint16_t size, uint16_t start, uint16_t n)
+{
+	struct fake_guest g = {.size = size};
+	struct fake_packed_pos pos = {start & 0x7fff, start >> 15};
+
+	for (; n >= size; n -= size)
+		pos.wrap = !pos.wrap;
+	advance(&g, &pos, n);
+	return pos.idx | pos.wrap << 15;
+}
+
 const struct fake_format fake_packed = {
 	.name = "packed",
 	.bytes = packed_bytes,
@@ -241,4 +253,6 @@ const struct fake_format fake_packed = {
 	.must_kick = packed_must_kick,
 	.next_used = packed_next_used,
 	.open = packed_open,
+	.after = packed_after,
+	.first = 1 << 15,
 };

@@ -166,6 +166,13 @@ split_open(const struct fake_guest *g, struct iovt_vring_conf *conf)
 	conf->device = base + used_offset(g->size);
 }
 
+static uint16_t
+split_after(uint16_t size, uint16_t start, uint16_t n)
+{
+	(void)size;
+	return start + n;
+}
+
 const struct fake_format fake_split = {
 	.name = "split",
 	.bytes = split_bytes,
@@ -177,4 +184,6 @@ const struct fake_format fake_split = {
 	.must_kick = split_must_kick,
 	.next_used = split_next_used,
 	.open = split_open,
+	.after = split_after,
+	.first = 0,
 };

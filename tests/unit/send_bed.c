@@ -11,6 +11,7 @@ send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used)
 	struct iovt_txq_conf conf = {
 		.ring = fake_guest_ring(&b->guest, last_avail, last_used),
 		.hdr_len = b->guest.hdr_len,
+		.log = b->log,
 	};
 
 	CHECK(iovt_txq_create(&conf, &b->q) == 0);
@@ -31,6 +32,7 @@ send_bed_new(const struct bed_conf *conf)
 	struct send_bed *b = calloc(1, sizeof(*b));
 
 	CHECK(b != NULL);
+	b->log = conf->log;
 	fake_guest_init(&b->guest, &guest);
 	send_bed_open(b, conf->start, conf->start);
 	return b;
@@ -99,12 +101,12 @@ take_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr
 unsigned int
 send_bed_take(struct send_bed *b, unsigned int n)
 {
-	unsigned int ready = iovt_tx_ready(b->q, n), got;
+	unsigned int ready = iovt_tx_ready(b->q, b->q->vr.format, n), got;
 
 	CHECK(ready <= n && ready <= IOVT_TX_BATCH);
 	if (ready == 0)
 		return 0;
-	got = iovt_tx_take(b->q, ready, SEND_ROOM, take_frame, take_pieces, b);
+	got = iovt_tx_take(b->q, b->q->vr.format, ready, SEND_ROOM, take_frame, take_pieces, b);
 	CHECK(got <= ready);
 	b->nr_got += got;
 	return got;
@@ -115,7 +117,7 @@ send_bed_burst(struct send_bed *b, unsigned int n)
 {
 	unsigned int got = send_bed_take(b, n);
 
-	iovt_tx_end(b->q);
+	iovt_tx_end(b->q, b->q->vr.format);
 	return got;
 }
 

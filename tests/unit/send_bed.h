@@ -17,6 +17,7 @@ struct send_packet {
 
 struct send_bed {
 	struct fake_guest guest;
+	struct iovt_dirty_log log;
 	struct iovt_txq *q;
 	struct send_packet got[SIZE_MAX_TESTED];
 	unsigned int nr_got;

@@ -21,7 +21,7 @@ backwards(const struct bed_conf *conf)
 			assert_true(bed_complete(b, &bufs[i], i, 60 + i % 1000));
 		}
 		bed_expect_nothing(b); /* published at the end of the burst only */
-		iovt_rx_end(b->q);
+		iovt_rx_end(b->q, b->q->vr.format);
 		for (unsigned int i = conf->size / 2; i-- > 0;)
 			assert_int_equal(bed_expect(b, i, 60 + i % 1000), bufs[i].id);
 		bed_expect_nothing(b);
@@ -86,7 +86,7 @@ headers_left_alone(const struct bed_conf *conf)
 			memcpy(bufs[0].va, &hdr, hdr_len);
 			assert_true(iovt_rx_begin(b->q));
 			assert_true(bed_complete(b, &bufs[0], seq, 60));
-			iovt_rx_end(b->q);
+			iovt_rx_end(b->q, b->q->vr.format);
 			bed_expect(b, seq, 60);
 		}
 		bed_free(b);
@@ -106,12 +106,14 @@ refused(const struct bed_conf *conf)
 	bed_nic_fill(b, &bufs[0], 1, NIC_MAX);
 	fake_mem_save(&b->guest.mem);
 	assert_true(iovt_rx_begin(b->q));
-	assert_false(iovt_rx_complete(b->q, bufs[0].id, data - 1, 60, &hdr));
-	assert_false(iovt_rx_complete(b->q, bufs[0].id, data + 1, 60, &hdr));
-	assert_false(iovt_rx_complete(b->q, bufs[0].id, data, 2048 - 12 + 1, &hdr));
-	assert_false(iovt_rx_complete(b->q, bufs[0].id, data, UINT32_MAX, &hdr));
-	assert_false(iovt_rx_complete(b->q, bufs[0].id, data, UINT32_MAX - 11, &hdr));
-	assert_false(iovt_rx_end(b->q));
+	assert_false(iovt_rx_complete(b->q, b->q->vr.format, bufs[0].id, data - 1, 60, &hdr));
+	assert_false(iovt_rx_complete(b->q, b->q->vr.format, bufs[0].id, data + 1, 60, &hdr));
+	assert_false(
+		iovt_rx_complete(b->q, b->q->vr.format, bufs[0].id, data, 2048 - 12 + 1, &hdr));
+	assert_false(iovt_rx_complete(b->q, b->q->vr.format, bufs[0].id, data, UINT32_MAX, &hdr));
+	assert_false(
+		iovt_rx_complete(b->q, b->q->vr.format, bufs[0].id, data, UINT32_MAX - 11, &hdr));
+	assert_false(iovt_rx_end(b->q, b->q->vr.format));
 	assert_true(fake_mem_changed(&b->guest.mem, 0, 0) == UINT64_MAX);
 	bed_expect_nothing(b);
 	assert_int_equal(b->q->nr_lent, 1);
@@ -119,8 +121,8 @@ refused(const struct bed_conf *conf)
 	/* Still lent: the longest frame fits, and is delivered. */
 	fake_frame_write(data, 1, 2048 - 12);
 	assert_true(iovt_rx_begin(b->q));
-	assert_true(iovt_rx_complete(b->q, bufs[0].id, data, 2048 - 12, &hdr));
-	iovt_rx_end(b->q);
+	assert_true(iovt_rx_complete(b->q, b->q->vr.format, bufs[0].id, data, 2048 - 12, &hdr));
+	iovt_rx_end(b->q, b->q->vr.format);
 	bed_expect(b, 1, 2048 - 12);
 	bed_free(b);
 }
@@ -139,7 +141,7 @@ burst(struct bed *b, unsigned int n)
 		bed_nic_fill(b, &bufs[i], i, 60);
 		assert_true(bed_complete(b, &bufs[i], i, 60));
 	}
-	notify = iovt_rx_end(b->q);
+	notify = iovt_rx_end(b->q, b->q->vr.format);
 	return notify;
 }
 
@@ -164,7 +166,7 @@ notify_by_flag(const struct bed_conf *conf)
 		drain(b);
 		/* An empty burst shows nothing, so it notifies nobody. */
 		assert_true(iovt_rx_begin(b->q));
-		assert_false(iovt_rx_end(b->q));
+		assert_false(iovt_rx_end(b->q, b->q->vr.format));
 	}
 	bed_free(b);
 }
@@ -219,7 +221,8 @@ main(void)
 		{"a header that is almost there already", headers_left_alone},
 		{"moved data and too long frames are refused, the buffer stays lent", refused},
 		{"notification by the avail ring's flag", notify_by_flag, true},
-		{"notification by event index, exactly when it is passed", notify_by_event, true},
+		{"notification by event index, exactly when it is passed", notify_by_event, true,
+			true},
 		{"nothing is delivered to a closed queue", closed},
 	};
 

@@ -20,7 +20,7 @@ one_each(const struct bed_conf *conf)
 			assert_int_equal(bed_copy(b, i, 1 + i), 0);
 		assert_int_equal(bed_copy(b, n, 60), -ENOBUFS);
 		bed_expect_nothing(b);
-		iovt_rx_end(b->q);
+		iovt_rx_end(b->q, b->q->vr.format);
 		for (unsigned int i = 0; i < n; i++)
 			bed_expect(b, i, 1 + i);
 		bed_expect_nothing(b);
@@ -74,7 +74,7 @@ copy_in_pieces(struct bed *b, uint64_t seq, uint32_t len, unsigned int nr)
 	}
 	assert_true(iovt_rx_begin(b->q));
 	ret = iovt_rx_copy_pieces(b->q, pieces, nr, len, &hdr);
-	iovt_rx_end(b->q);
+	iovt_rx_end(b->q, b->q->vr.format);
 	free(frame);
 	return ret;
 }
@@ -140,12 +140,12 @@ static void
 not_mergeable(const struct bed_conf *conf)
 {
 	struct bed *b = bed_new(conf);
-	uint16_t start = b->q->vr.last_avail;
+	uint16_t start = bed_avail(b->q);
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 1000, FAKE_LINEAR);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(bed_copy_burst(b, 1, 989), -EMSGSIZE);
-	assert_int_equal(b->q->vr.last_avail, start);
+	assert_int_equal(bed_avail(b->q), start);
 	assert_int_equal(b->q->stats.copied_bufs, 0);
 	assert_int_equal(bed_copy_burst(b, 1, 988), 0);
 	bed_expect(b, 1, 988);
@@ -162,12 +162,12 @@ too_few(const struct bed_conf *conf)
 
 	c.mergeable = true;
 	b = bed_new(&c);
-	start = b->q->vr.last_avail;
+	start = bed_avail(b->q);
 	assert_int_equal(bed_copy_burst(b, 1, 60), -ENOBUFS);
 	for (int i = 0; i < 2; i++)
 		fake_guest_post(&b->guest, i ? FAKE_ONE : FAKE_DIRECT_INDIRECT, 1000, FAKE_LINEAR);
 	assert_int_equal(bed_copy_burst(b, 1, 2000 - 12 + 1), -ENOBUFS);
-	assert_int_equal(b->q->vr.last_avail, start);
+	assert_int_equal(bed_avail(b->q), start);
 	bed_expect_nothing(b);
 	assert_int_equal(bed_copy_burst(b, 2, 2000 - 12), 0);
 	bed_expect(b, 2, 2000 - 12);
@@ -203,11 +203,11 @@ tiny(const struct bed_conf *conf)
 
 		c.mergeable = mergeable;
 		b = bed_new(&c);
-		start = b->q->vr.last_avail;
+		start = bed_avail(b->q);
 		fake_guest_post(&b->guest, FAKE_ONE, 11, FAKE_LINEAR);
 		fake_guest_post(&b->guest, FAKE_ONE, 100, FAKE_LINEAR);
 		assert_int_equal(bed_copy_burst(b, 1, 60), -EMSGSIZE);
-		assert_int_equal(b->q->vr.last_avail, start);
+		assert_int_equal(bed_avail(b->q), start);
 		bed_expect_nothing(b);
 		bed_check_accounts(b->q);
 		bed_free(b);
@@ -231,7 +231,7 @@ mixed(const struct bed_conf *conf)
 			assert_true(bed_complete(b, &bufs[i], 2 * i, 100));
 			assert_int_equal(bed_copy(b, 2 * i + 1, 100 + i), 0);
 		}
-		iovt_rx_end(b->q);
+		iovt_rx_end(b->q, b->q->vr.format);
 		for (unsigned int i = 0; i < half; i++) {
 			bed_expect(b, 2 * i, 100);
 			bed_expect(b, 2 * i + 1, 100 + i);
@@ -277,9 +277,9 @@ into_both(const struct bed_conf *conf)
 		fake_guest_post(&b->guest, FAKE_HDR_FOLLOWED, 2000, FAKE_SCATTERED);
 	assert_int_equal(fake_nic_harvest(b->q, bufs, 2, 2), 2);
 	bed_reclaim(b, bufs, 2);
-	last_avail = b->q->vr.last_avail;
+	last_avail = bed_avail(b->q);
 	assert_int_equal(bed_copy_burst(b, 1, 8000 - 12 + 1), -ENOBUFS);
-	assert_int_equal(b->q->vr.last_avail, last_avail);
+	assert_int_equal(bed_avail(b->q), last_avail);
 	assert_int_equal(b->q->nr_reclaimed, 2);
 	bed_check_accounts(b->q);
 	bed_expect_nothing(b);
@@ -348,7 +348,7 @@ main(void)
 		{"completions and copies keep their order", mixed, true},
 		{"reclaimed buffers are used when the ring is empty", into_reclaimed, true},
 		{"one packet in ring and reclaimed buffers", into_both},
-		{"a chain longer than the engine keeps", long_chain},
+		{"a chain longer than the engine keeps", long_chain, false, true},
 	};
 
 	return unit_run("copy", cases, sizeof(cases) / sizeof(cases[0]));

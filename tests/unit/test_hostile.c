@@ -41,10 +41,10 @@ outside_memory(const struct bed_conf *conf)
 			fake_frame_write(frame, k, sizeof(frame));
 			assert_true(iovt_rx_begin(b->q));
 			assert_int_equal(k / 6 == BY_COPY
-					? iovt_rx_copy(b->q, frame, 100, &hdr)
+					? iovt_rx_copy(b->q, b->q->vr.format, frame, 100, &hdr)
 					: iovt_rx_copy_pieces(b->q, &piece, 1, 100, &hdr),
 				-EPROTO);
-			iovt_rx_end(b->q);
+			iovt_rx_end(b->q, b->q->vr.format);
 			bed_expect_broken(b);
 			/* What of it lies in memory may have been written, it was offered. */
 			assert_true(fake_mem_changed(&b->guest.mem, at[k % 6], size) == UINT64_MAX);
@@ -68,11 +68,13 @@ rest_of_burst(const struct bed_conf *conf)
 		offer(b, 4);
 		fake_mem_save(&b->guest.mem);
 		assert_true(iovt_rx_begin(b->q));
-		assert_int_equal(iovt_rx_copy(b->q, piece.data, 10, &hdr), -EPROTO);
-		assert_int_equal(how == BY_COPY ? iovt_rx_copy(b->q, piece.data, 10, &hdr)
-						: iovt_rx_copy_pieces(b->q, &piece, 1, 10, &hdr),
+		assert_int_equal(iovt_rx_copy(b->q, b->q->vr.format, piece.data, 10, &hdr),
 			-EPROTO);
-		iovt_rx_end(b->q);
+		assert_int_equal(how == BY_COPY
+				? iovt_rx_copy(b->q, b->q->vr.format, piece.data, 10, &hdr)
+				: iovt_rx_copy_pieces(b->q, &piece, 1, 10, &hdr),
+			-EPROTO);
+		iovt_rx_end(b->q, b->q->vr.format);
 		bed_expect_broken(b);
 		assert_true(fake_mem_changed(&b->guest.mem, 0, 0) == UINT64_MAX);
 		bed_free(b);
@@ -93,7 +95,7 @@ completed_in_same_burst(const struct bed_conf *conf)
 	assert_true(iovt_rx_begin(b->q));
 	assert_true(bed_complete(b, &bufs[0], 1, 60));
 	assert_int_equal(bed_copy(b, 2, 60), -EPROTO);
-	iovt_rx_end(b->q);
+	iovt_rx_end(b->q, b->q->vr.format);
 	bed_expect_broken(b);
 	bed_expect(b, 1, 60);
 	bed_reclaim(b, bufs + 1, 2);
@@ -178,12 +180,14 @@ int
 main(void)
 {
 	static const struct unit_case cases[] = {
-		{"a buffer outside the guest's memory", outside_memory},
-		{"no packet for a ring that broke earlier in the burst", rest_of_burst},
-		{"frames completed before the ring broke", completed_in_same_burst},
-		{"reclaimed buffers beside a bad one stay accounted for", reclaimed_beside_bad},
-		{"an indirect table at any alignment", unaligned_table},
-		{"lengths that do not add up in 32 bits", huge_lengths},
+		{"a buffer outside the guest's memory", outside_memory, false, true},
+		{"no packet for a ring that broke earlier in the burst", rest_of_burst, false,
+			true},
+		{"frames completed before the ring broke", completed_in_same_burst, false, true},
+		{"reclaimed buffers beside a bad one stay accounted for", reclaimed_beside_bad,
+			false, true},
+		{"an indirect table at any alignment", unaligned_table, false, true},
+		{"lengths that do not add up in 32 bits", huge_lengths, false, true},
 	};
 
 	return unit_run("hostile guest", cases, sizeof(cases) / sizeof(cases[0]));

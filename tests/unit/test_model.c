@@ -20,6 +20,7 @@ enum where { NOWHERE, RING, LENT, RECLAIMED, USED };
 /* What the guest must find next. */
 struct expected {
 	bool flushed;
+	uint16_t entries;
 	uint64_t seq;
 	uint32_t len;
 	uint16_t nr;
@@ -43,9 +44,9 @@ struct model {
 	unsigned int nr_lent, nr_reclaimed;
 	struct expected expected[SIZE_MAX_TESTED];
 	unsigned int first_expected, nr_expected;
-	uint16_t used; /* used index */
-	uint16_t wish; /* notify once so many more are used, 0: never */
-	uint16_t event;
+	uint64_t used;  /* ring entries used so far, in a packed ring a chain's all at once */
+	uint16_t wish;  /* notify once so many more are used, 0: never */
+	uint64_t event; /* value of used at the entry that notifies */
 	struct stray stray[4 * SIZE_MAX_TESTED];
 	unsigned int nr_stray;
 };
@@ -75,7 +76,14 @@ static void
 expect(struct model *m, struct expected e)
 {
 	m->expected[(m->first_expected + m->nr_expected++) % SIZE_MAX_TESTED] = e;
-	m->used += e.nr;
+	m->used += e.entries;
+}
+
+/* Entries of the used ring that the guest sees gone when this chain is used. */
+static uint16_t
+entries(const struct model *m, uint16_t id)
+{
+	return m->b->conf.format == &fake_packed ? m->b->guest.chain[id].nr_desc : 1;
 }
 
 static void
@@ -96,7 +104,18 @@ post(struct model *m)
 	}
 }
 
-/* How many a harvest must lend; taken is moved, reclaimed ones counted. */
+/* What the ring tells of before its chains are read: in a packed ring, entries. */
+static unsigned int
+in_ring(const struct model *m)
+{
+	unsigned int n = 0;
+
+	for (uint64_t i = m->taken; i < m->posted; i++)
+		n += entries(m, at(m, i));
+	return n;
+}
+
+/* How many a harvest must lend, and how many it takes from the ring for that, or in vain. */
 static unsigned int
 harvest_expected(struct model *m, unsigned int n, unsigned int min, unsigned int *from_ring)
 {
@@ -105,12 +124,13 @@ harvest_expected(struct model *m, unsigned int n, unsigned int min, unsigned int
 
 	*from_ring = 0;
 	n = n < room ? n : room;
-	if (n > m->nr_reclaimed + (m->posted - m->taken))
-		n = m->nr_reclaimed + (m->posted - m->taken);
+	if (n > m->nr_reclaimed + in_ring(m))
+		n = m->nr_reclaimed + in_ring(m);
 	if (n < min)
 		return 0;
 	k = n < m->nr_reclaimed ? n : m->nr_reclaimed;
-	while (k + *from_ring < n && m->bindable[at(m, m->taken + *from_ring)])
+	while (k + *from_ring < n && m->taken + *from_ring < m->posted &&
+		m->bindable[at(m, m->taken + *from_ring)])
 		(*from_ring)++;
 	return k + *from_ring;
 }
@@ -158,6 +178,7 @@ complete(struct model *m)
 	if (m->nr_lent == 0)
 		return;
 	buf = take_lent(m);
+	e.entries = entries(m, buf.id);
 	bed_nic_fill(m->b, &buf, e.seq, e.len);
 	CHECK(bed_complete(m->b, &buf, e.seq, e.len));
 	move(m, buf.id, LENT, USED);
@@ -189,16 +210,31 @@ copy(struct model *m)
 	CHECK(bed_copy(m->b, e.seq, e.len) == want);
 	if (want != 0)
 		return;
-	for (uint16_t i = 0; i < e.nr; i++)
+	for (uint16_t i = 0; i < e.nr; i++) {
+		e.entries += entries(m, ids[i]);
 		move(m, ids[i], i < ring ? RING : RECLAIMED, USED);
+	}
 	m->taken += e.nr < ring ? e.nr : ring;
 	expect(m, e);
+}
+
+/* A ring index comes again after so many entries, and with it an event that was not renewed. */
+static bool
+passed(const struct model *m, uint64_t before)
+{
+	const struct bed_conf *c = &m->b->conf;
+	int64_t again = c->format == &fake_split ? 65536 : 2 * c->size;
+
+	for (uint64_t i = before; i != m->used; i++)
+		if ((int64_t)(i - m->event) % again == 0)
+			return true;
+	return false;
 }
 
 static void
 burst(struct model *m)
 {
-	uint16_t before = m->used;
+	uint64_t before = m->used;
 	bool notify = false;
 
 	CHECK(iovt_rx_begin(m->b->q));
@@ -208,12 +244,11 @@ burst(struct model *m)
 		else
 			copy(m);
 	}
-	if (m->b->conf.event_idx)
-		for (uint16_t i = before; i != m->used; i++)
-			notify |= i == m->event;
+	if (m->b->conf.event_idx && (m->wish != 0 || m->b->conf.format == &fake_split))
+		notify = passed(m, before);
 	else
 		notify = m->wish != 0 && before != m->used;
-	CHECK(iovt_rx_end(m->b->q) == notify);
+	CHECK(iovt_rx_end(m->b->q, m->b->q->vr.format) == notify);
 }
 
 static void
@@ -251,30 +286,38 @@ receive(struct model *m)
 		m->nr_expected--;
 	}
 	if (below(m, 4) == 0) {
-		m->wish = below(m, BURST_MAX);
+		m->wish = below(m, BURST_MAX < m->b->conf.size ? BURST_MAX : m->b->conf.size);
 		m->event = m->used;
 		for (unsigned int i = 0; i < m->nr_expected; i++)
-			m->event -= m->expected[(m->first_expected + i) % SIZE_MAX_TESTED].nr;
+			m->event -= m->expected[(m->first_expected + i) % SIZE_MAX_TESTED].entries;
 		m->event += m->wish - 1;
 		m->b->guest.format->notify_after(&m->b->guest, m->wish);
 	}
 }
 
-/* The guest resets: all that it had posted is gone, what is late belongs to nobody. */
-static void
-reset(struct model *m, struct iovt_rxq *old)
+/* An index from which a ring may go on, often just before it turns. */
+static uint16_t
+any_start(struct model *m, const struct bed_conf *c)
 {
-	uint16_t start = below(m, 65536);
+	uint16_t back = below(m, 2) ? below(m, 100) : below(m, 65536);
 
-	for (; m->nr_lent > 0; m->nr_lent--)
-		m->stray[m->nr_stray++] = (struct stray){old, m->lent[m->nr_lent - 1].id};
+	if (c->format == &fake_split)
+		return 65535 - back;
+	return c->format->after(c->size, c->format->first, 2 * c->size - 1 - back % (2 * c->size));
+}
+
+/* The guest resets: all that it had posted is gone. */
+static void
+reset(struct model *m)
+{
+	uint16_t start = any_start(m, &m->b->conf);
+
 	for (unsigned int id = 0; id < m->b->conf.size; id++)
 		m->where[id] = NOWHERE;
 	m->nr_reclaimed = m->nr_expected = 0;
 	m->posted = m->taken = 0;
-	m->used = start;
 	m->wish = 1;
-	m->event = start;
+	m->event = m->used;
 	fake_guest_reset(&m->b->guest, start);
 	m->b->guest.format->notify_after(&m->b->guest, 1);
 	bed_open(m->b, start, start);
@@ -285,28 +328,32 @@ revoke(struct model *m)
 {
 	struct iovt_rxq *old = m->b->q;
 	unsigned int rewound = 0;
-	uint16_t avail = m->b->q->vr.last_avail, new_avail, new_used;
+	uint64_t used = m->used;
+	uint16_t avail, old_used, new_avail, new_used;
 
 	if (below(m, 3))
 		while (m->nr_lent > 0)
 			reclaim(m);
 	if (m->nr_stray + m->nr_lent > 4 * SIZE_MAX_TESTED)
 		return;
+	iovt_vq_bases(&m->b->q->vr, &avail, &old_used);
 	CHECK(bed_close(m->b, &new_avail, &new_used) == m->nr_lent);
 	while (m->taken > 0 && m->where[at(m, m->taken - 1)] == RECLAIMED) {
+		rewound += entries(m, at(m, m->taken - 1));
 		move(m, at(m, --m->taken), RECLAIMED, RING);
-		rewound++;
 	}
-	CHECK(new_avail == (uint16_t)(avail - rewound));
+	CHECK(m->b->conf.format->after(m->b->conf.size, new_avail, rewound) == avail);
 	for (unsigned int id = 0; id < m->b->conf.size; id++) {
-		if (m->where[id] != RECLAIMED)
+		if (m->where[id] != RECLAIMED && m->where[id] != LENT)
 			continue;
-		move(m, id, RECLAIMED, USED);
-		expect(m, (struct expected){.flushed = true, .nr = 1});
+		move(m, id, m->where[id], USED);
+		expect(m, (struct expected){.flushed = true, .nr = 1, .entries = entries(m, id)});
 	}
-	CHECK(new_used == m->used);
-	if (m->nr_lent > 0)
-		reset(m, old);
+	CHECK(new_used == m->b->conf.format->after(m->b->conf.size, old_used, m->used - used));
+	for (; m->nr_lent > 0; m->nr_lent--)
+		m->stray[m->nr_stray++] = (struct stray){old, m->lent[m->nr_lent - 1].id};
+	if (below(m, 4) == 0)
+		reset(m);
 	else
 		bed_open(m->b, new_avail, new_used);
 }
@@ -355,7 +402,9 @@ run(uint64_t seed, const struct fake_format *format)
 	CHECK(m != NULL);
 	m->random = seed;
 	conf.size = 2 << below(m, 10);
-	conf.start = below(m, 2) ? 65535 - below(m, 100) : below(m, 65536);
+	if (format == &fake_packed && below(m, 2))
+		conf.size = 2 + below(m, SIZE_MAX_TESTED - 1);
+	conf.start = any_start(m, &conf);
 	conf.lend_max = 1 + below(m, conf.size);
 	conf.hdr_len = below(m, 4) ? 12 : 10;
 	conf.mergeable = conf.hdr_len == 12 && below(m, 2);
@@ -363,9 +412,9 @@ run(uint64_t seed, const struct fake_format *format)
 	snprintf(fake_context, sizeof(fake_context), "IOVTEE_SEED=%llu, ring size %u",
 		(unsigned long long)seed, conf.size);
 	m->b = bed_new(&conf);
-	m->used = conf.start;
+	m->used = 0;
 	m->wish = 1;
-	m->event = conf.start;
+	m->event = 0;
 	m->b->guest.format->notify_after(&m->b->guest, 1);
 	for (unsigned int i = 0; i < RUN_STEPS; i++)
 		step(m);

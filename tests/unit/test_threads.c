@@ -142,8 +142,9 @@ deliver(struct world *w, unsigned int k)
 		return;
 	}
 	hdr = fake_frame_hdr(item.len);
-	CHECK(iovt_rx_complete(item.q, item.buf.id, item.buf.va + 12, item.len, &hdr));
-	iovt_rx_end(item.q);
+	CHECK(iovt_rx_complete(item.q, item.q->vr.format, item.buf.id, item.buf.va + 12, item.len,
+		&hdr));
+	iovt_rx_end(item.q, item.q->vr.format);
 }
 
 static void *
@@ -160,7 +161,7 @@ switch_main(void *arg)
 			uint32_t len = 1 + k % 3000;
 
 			w->copied += bed_copy(w->b, len, len) == 0;
-			iovt_rx_end(w->b->q);
+			iovt_rx_end(w->b->q, w->b->q->vr.format);
 		}
 		pthread_rwlock_unlock(&w->current);
 		sched_yield();
@@ -196,13 +197,6 @@ revoke(struct world *w, bool reopen)
 	pthread_rwlock_wrlock(&w->current); /* the NIC is not filling any more */
 	late = iovt_rxq_give_back(q, &avail, &used);
 	iovt_rxq_put(q);
-	if (late > 0) {
-		/* Their ids are lost to this guest until it resets. */
-		pthread_mutex_lock(&w->guest);
-		fake_guest_reset(&w->b->guest, avail);
-		pthread_mutex_unlock(&w->guest);
-		used = avail;
-	}
 	w->late += late;
 	w->b->q = NULL;
 	if (reopen)

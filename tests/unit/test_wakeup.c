@@ -31,7 +31,7 @@ switch_main(void *arg)
 		}
 		CHECK(iovt_rx_begin(p->b->q));
 		CHECK(bed_copy(p->b, 1, 16) == 0);
-		if (iovt_rx_end(p->b->q))
+		if (iovt_rx_end(p->b->q, p->b->q->vr.format))
 			sem_post(&p->interrupt);
 		sent++;
 	}

@@ -108,7 +108,7 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 
 	gate_close(&uq->gate);
 	uq->tee->starve_nic = conf->starve_nic && !uq->needs_full_ring;
-	uq->tee->rxq = rxq;
+	tee_pool_lend(uq->tee, rxq);
 	uq->hdr_len = rxq->hdr_len;
 	uq->steer = (struct uplink_steer){
 		.mac_word = mac_word(&conf->mac),
@@ -213,7 +213,7 @@ mapping_off(struct vhost_txq *q)
 		return;
 	q->map.uq = NULL;
 	gate_close(&uq->gate);
-	uq->tee->rxq = NULL;
+	tee_pool_lend(uq->tee, NULL);
 	/* The tee pool stays, and with it the burst function: it hands out host buffers now. */
 	if (uq->uplink->started && uplink_rxq_flush(uq, uq->desc) < 0)
 		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",

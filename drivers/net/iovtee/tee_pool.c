@@ -68,7 +68,7 @@ struct refill {
  * The NIC writes at buf_addr + headroom: that has to be where the packet starts for the guest. The flag
  * RTE_MBUF_F_EXTERNAL is set when the packet is received, since drivers overwrite the flags.
  */
-static inline void
+static __rte_always_inline void
 bind_mbuf(void *ctx, size_t k, const struct iovt_buf *buf)
 {
 	const struct refill *r = ctx;
@@ -82,8 +82,9 @@ bind_mbuf(void *ctx, size_t k, const struct iovt_buf *buf)
 	rec->id = buf->id;
 }
 
-static unsigned int
-bind_mbufs(struct tee_pool *tee, void **objs, unsigned int n, unsigned int min)
+static __rte_always_inline unsigned int
+bind_mbufs(struct tee_pool *tee, const enum iovt_ring_format f, void **objs, unsigned int n,
+	unsigned int min)
 {
 	struct iovt_rxq *rxq = tee->rxq;
 	struct refill r = {
@@ -93,7 +94,27 @@ bind_mbufs(struct tee_pool *tee, void **objs, unsigned int n, unsigned int min)
 		.shift = RTE_PKTMBUF_HEADROOM - rxq->hdr_len,
 	};
 
-	return iovt_harvest(rxq, n, min, bind_mbuf, &r);
+	return iovt_harvest(rxq, f, n, min, bind_mbuf, &r);
+}
+
+static unsigned int
+bind_split(struct tee_pool *tee, void **objs, unsigned int n, unsigned int min)
+{
+	return bind_mbufs(tee, IOVT_SPLIT, objs, n, min);
+}
+
+static unsigned int
+bind_packed(struct tee_pool *tee, void **objs, unsigned int n, unsigned int min)
+{
+	return bind_mbufs(tee, IOVT_PACKED, objs, n, min);
+}
+
+void
+tee_pool_lend(struct tee_pool *tee, struct iovt_rxq *rxq)
+{
+	tee->rxq = rxq;
+	if (rxq != NULL)
+		tee->bind = rxq->vr.format == IOVT_SPLIT ? bind_split : bind_packed;
 }
 
 /* At most BATCH objects: guest buffers first, then host buffers if the queue's policy allows. */
@@ -105,7 +126,7 @@ refill(struct tee_pool *tee, void **objs, unsigned int n)
 	if (unlikely(pop(tee, objs, n) < 0))
 		return -ENOBUFS;
 	if (likely(tee->rxq != NULL))
-		k = bind_mbufs(tee, objs, n, tee->starve_nic ? n : 0);
+		k = tee->bind(tee, objs, n, tee->starve_nic ? n : 0);
 	if (likely(k == n))
 		return 0;
 	tee->starved++;

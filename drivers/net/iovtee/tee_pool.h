@@ -28,6 +28,12 @@ struct tee_rec {
 	struct rte_mbuf_ext_shared_info shinfo;
 };
 
+struct tee_pool;
+
+/* Bind up to n mbufs, or none if fewer than min, to buffers of the guest's queue. Returns how many. */
+typedef unsigned int (
+	*tee_bind_fn)(struct tee_pool *tee, void **objs, unsigned int n, unsigned int min);
+
 /* A stack of objects; all below len only in pools of mapped queues (tee_pool_create). */
 struct tee_pool {
 	struct iovt_lock lock;
@@ -46,7 +52,8 @@ struct tee_pool {
 	uint32_t rec_offset;  /* of the tee_rec in an mbuf object */
 	uint32_t host_offset; /* of the host buffer */
 	uint32_t host_len;
-	struct iovt_rxq *rxq; /* the guest's queue, NULL while there is none */
+	struct iovt_rxq *rxq; /* the guest's queue, NULL while there is none: see tee_pool_lend */
+	tee_bind_fn bind;     /* for its ring format */
 	uint64_t starved;     /* refills that the guest could not fill */
 	void *objs[];
 };
@@ -85,6 +92,9 @@ tee_use_host_buf(const struct tee_pool *tee, struct rte_mbuf *m)
 	m->buf_len = tee->host_len;
 	m->ol_flags &= ~RTE_MBUF_F_EXTERNAL;
 }
+
+/** Refill from this guest queue from now on, NULL: from none. Control thread, the queue's poller gated out. */
+void tee_pool_lend(struct tee_pool *tee, struct iovt_rxq *rxq);
 
 /** Give free mbufs back; their tee_rec is cleared. Any lcore. */
 void tee_pool_put(struct tee_pool *tee, void *const *mbufs, unsigned int n);

@@ -54,11 +54,24 @@ describe_txq(struct rte_tel_data *d, const struct vhost_txq *q)
 	rte_tel_data_add_dict_int(d, "lent", q->rxq->nr_lent);
 }
 
+static void
+describe_replies(struct rte_tel_data *d, const struct reply_time *t)
+{
+	struct reply_time_summary s = reply_time_summary(t);
+
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_u64(d, "count", s.count);
+	rte_tel_data_add_dict_int(d, "last_ns", s.last_ns);
+	rte_tel_data_add_dict_int(d, "p50_ns", s.p50_ns);
+	rte_tel_data_add_dict_int(d, "p99_ns", s.p99_ns);
+	rte_tel_data_add_dict_int(d, "max_ns", s.max_ns);
+}
+
 static int
 vhost(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	struct rte_eth_dev *dev = port_param(params, &vhost_ops);
-	struct rte_tel_data *queues;
+	struct rte_tel_data *queues, *replies;
 	struct vhost_port *p;
 
 	if (dev == NULL)
@@ -70,6 +83,11 @@ vhost(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_string(d, "uplink", p->conf.uplink);
 	rte_tel_data_add_dict_int(d, "connected", p->vid >= 0);
 	rte_tel_data_add_dict_int(d, "running", p->running);
+	replies = rte_tel_data_alloc();
+	if (replies != NULL) {
+		describe_replies(replies, &p->reply_time);
+		rte_tel_data_add_dict_container(d, "revocation", replies, 0);
+	}
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		char name[16];
 

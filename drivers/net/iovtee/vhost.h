@@ -6,7 +6,8 @@
  *   vhost_args.c    devargs                      vhost_stats.c  counters
  *   vhost_driver.c  probe, remove, socket        vhost_events.c librte_vhost's callbacks
  *   vhost_ops.c     ethdev operations            mapping.c      queues on to the uplink and off
- *   vhost_queue.c   queues up and down
+ *   vhost_queue.c   queues up and down          vhost_announce.c  RARP after a migration
+ *   reply_time.c    how long a revocation takes
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
@@ -20,6 +21,7 @@
 
 #include "guest.h"
 #include "mapping.h"
+#include "reply_time.h"
 #include "rxq.h"
 #include "txq.h"
 #include "uplink.h"
@@ -63,9 +65,17 @@ struct vhost_tx_stats {
 	uint64_t dropped_isolation;
 };
 
+struct vhost_txq;
+struct vhost_rxq;
+
+/* One batch of a burst, for one ring format. Returns how many packets are done with, in order. */
+typedef uint16_t (*vhost_send_fn)(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n);
+typedef uint16_t (*vhost_receive_fn)(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n);
+
 /* A receive virtqueue of the guest. Control changes it while all senders are gated out. */
 struct vhost_txq {
-	bool guest_csum; /* the guest takes DATA_VALID */
+	vhost_send_fn send; /* for the ring format and the features of rxq */
+	bool csum;          /* the guest takes DATA_VALID */
 	struct vhost_call call;
 	struct iovt_rxq *rxq; /* NULL while the guest's queue is not running */
 	struct tee_pool *tee; /* of the mapped uplink queue, NULL: not mapped */
@@ -97,6 +107,8 @@ struct vhost_rx_stats {
 /* A transmit virtqueue of the guest, and the Rx queue of the port. Control changes it behind the gate. */
 struct vhost_rxq {
 	struct gate gate;
+	vhost_receive_fn receive; /* for the ring format and the features of txq */
+	bool announce; /* the next burst begins with a packet that tells where the guest is */
 	struct vhost_call call;
 	struct iovt_txq *txq; /* NULL while the guest's queue is not running */
 	struct rte_mempool *pool;
@@ -142,6 +154,8 @@ struct vhost_port {
 	bool enabled[2 * VHOST_QUEUES_MAX];
 	uint64_t features;
 	struct guest *guest;
+	struct rte_ether_addr announced; /* the guest's address, see vhost_rxq.announce */
+	struct reply_time reply_time;
 
 	struct vhost_sender sender[VHOST_QUEUES_MAX];
 	struct vhost_txq txq[VHOST_QUEUES_MAX];
@@ -192,6 +206,9 @@ bool vhost_buffers_bindable(const struct vhost_txq *q);
 /* vhost_rx.c */
 uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 
+/** The function for batches from this queue. */
+vhost_receive_fn vhost_receive_for(const struct iovt_txq *txq);
+
 /** Packets that wait in the guest's queue. The queue's own thread. */
 uint32_t vhost_rx_queue_count(void *queue);
 
@@ -199,7 +216,24 @@ uint32_t vhost_rx_queue_count(void *queue);
 int vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool);
 
 /* vhost_tx.c */
+
+/** The function for batches to this queue. @param csum the guest takes DATA_VALID */
+vhost_send_fn vhost_send_for(const struct iovt_rxq *rxq, bool csum);
+
 uint16_t vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
+
+/* vhost_announce.c */
+
+/**
+ * The front end asks to tell the network where the guest is (SEND_RARP), since the guest cannot. With the
+ * control lock held.
+ *
+ * @param mac the message's payload.
+ */
+void vhost_announce(struct vhost_port *p, uint64_t mac);
+
+/** Make that packet. @return 1, or 0 if there is no mbuf now. The queue's poller, in its gate. */
+uint16_t vhost_receive_announcement(struct vhost_rxq *q, struct rte_mbuf **pkt);
 
 /* vhost_stats.c */
 int vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);

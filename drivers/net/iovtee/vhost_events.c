@@ -27,28 +27,35 @@ enum request {
 	SET_OWNER = 3,
 	RESET_OWNER = 4,
 	SET_MEM_TABLE = 5,
+	SET_LOG_BASE = 6,
 	SET_VRING_NUM = 8,
 	SET_VRING_ADDR = 9,
 	SET_VRING_BASE = 10,
+	GET_VRING_BASE = 11,
 	SET_VRING_KICK = 12,
 	SET_VRING_CALL = 13,
 	SET_VRING_ERR = 14,
+	SEND_RARP = 19,
 };
 
+/* What is read of a message, as the specification lays it out ("Message Specification"). */
+struct message {
+	uint32_t request;
+	uint32_t flags;
+	uint32_t size; /* bytes of payload */
+	uint64_t u64;  /* the payload of requests with one number */
+} __attribute__((packed));
+
 /*
- * What the engine does not do is not offered: packed rings, completion in order, dirty logging, and
- * requests to finish checksums or segmentation for the guest.
+ * What the engine does not do is not offered: completion in order, and requests to finish checksums or
+ * segmentation for the guest.
  */
 #define FEATURES_OFF                                                                               \
-	(UINT64_C(1) << VIRTIO_F_RING_PACKED | UINT64_C(1) << VIRTIO_F_IN_ORDER |                  \
-		UINT64_C(1) << VHOST_F_LOG_ALL | UINT64_C(1) << VIRTIO_NET_F_CSUM |                \
+	(UINT64_C(1) << VIRTIO_F_IN_ORDER | UINT64_C(1) << VIRTIO_NET_F_CSUM |                     \
 		UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |    \
 		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
 		UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |  \
 		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO | UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
-
-/* RARP packets after a migration come from rte_vhost_dequeue_burst(), which is not called here. */
-#define PROTOCOL_FEATURES_OFF (UINT64_C(1) << VHOST_USER_PROTOCOL_F_RARP)
 
 static struct vhost_port *
 port_by_path(const char *path)
@@ -96,6 +103,7 @@ changes_rings(uint32_t request)
 	case SET_OWNER:
 	case RESET_OWNER:
 	case SET_MEM_TABLE:
+	case SET_LOG_BASE:
 	case SET_VRING_NUM:
 	case SET_VRING_ADDR:
 	case SET_VRING_BASE:
@@ -114,12 +122,14 @@ replaces_fd(uint32_t request)
 static enum rte_vhost_msg_result
 before_message(int vid, void *msg)
 {
-	uint32_t request = *(const uint32_t *)msg; /* the message's first field */
+	uint32_t request = ((const struct message *)msg)->request;
 	struct vhost_port *p = port_by_vid(vid);
 
 	if (p == NULL || p->vid != vid)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	control_lock();
+	if (request == GET_VRING_BASE)
+		reply_time_begin(&p->reply_time);
 	p->paused = changes_rings(request);
 	p->masking = replaces_fd(request);
 	if (p->masking)
@@ -135,11 +145,16 @@ before_message(int vid, void *msg)
 static enum rte_vhost_msg_result
 after_message(int vid, void *msg)
 {
+	const struct message *m = msg;
 	struct vhost_port *p = port_by_vid(vid);
 
 	if (p == NULL || p->vid != vid)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	control_lock();
+	if (m->request == GET_VRING_BASE)
+		reply_time_end(&p->reply_time);
+	else if (m->request == SEND_RARP && m->size == sizeof(m->u64))
+		vhost_announce(p, m->u64);
 	p->paused = false;
 	if (p->running)
 		rte_vhost_get_negotiated_features(vid, &p->features);
@@ -288,7 +303,7 @@ int
 vhost_listen(struct vhost_port *p)
 {
 	const char *path = p->conf.iface;
-	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS, protocol = 0;
+	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
 	int ret = p->conf.client ? 0 : clear_stale_socket(p);
 
 	if (ret < 0)
@@ -302,9 +317,6 @@ vhost_listen(struct vhost_port *p)
 	}
 	p->registered = true;
 	if (rte_vhost_driver_disable_features(path, FEATURES_OFF) < 0 ||
-		rte_vhost_driver_get_protocol_features(path, &protocol) < 0 ||
-		rte_vhost_driver_set_protocol_features(path, protocol & ~PROTOCOL_FEATURES_OFF) <
-			0 ||
 		rte_vhost_driver_callback_register(path, &device_ops) < 0 ||
 		rte_vhost_driver_start(path) < 0) {
 		IOVTEE_LOG(ERR, "%s: iface=%s cannot be opened: is its folder there and writable?",

@@ -51,14 +51,19 @@ vhost_open_gates(struct vhost_port *p)
 static bool
 translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct iovt_vring_conf *c)
 {
-	size_t n = v->size;
+	size_t n = v->size, driver, device;
 
+	if (c->format == IOVT_SPLIT) {
+		driver = sizeof(struct vring_avail) + (n + 1) * sizeof(uint16_t);
+		device = sizeof(struct vring_used) + n * sizeof(struct vring_used_elem) +
+			sizeof(uint16_t);
+	} else {
+		driver = device = sizeof(struct vring_packed_desc_event);
+	}
 	c->size = v->size;
 	c->desc = guest_translate(g, v->desc, n * sizeof(struct vring_desc));
-	c->driver = guest_translate(g, v->avail,
-		sizeof(struct vring_avail) + (n + 1) * sizeof(uint16_t));
-	c->device = guest_translate(g, v->used,
-		sizeof(struct vring_used) + n * sizeof(struct vring_used_elem) + sizeof(uint16_t));
+	c->driver = guest_translate(g, v->avail, driver);
+	c->device = guest_translate(g, v->used, device);
 	return c->desc != NULL && c->driver != NULL && c->device != NULL;
 }
 
@@ -70,6 +75,7 @@ ring_conf(const struct vhost_port *p, uint16_t vring, struct iovt_vring_conf *c)
 
 	*c = (struct iovt_vring_conf){
 		.mem = guest_mem(p->guest),
+		.format = has_feature(p, VIRTIO_F_RING_PACKED) ? IOVT_PACKED : IOVT_SPLIT,
 		.event_idx = has_feature(p, VIRTIO_RING_F_EVENT_IDX),
 	};
 	if (rte_vhost_get_vhost_vring(p->vid, vring, &v) < 0 ||
@@ -87,6 +93,21 @@ hdr_len(const struct vhost_port *p)
 											    : 10;
 }
 
+/* For live migration: librte_vhost has the log. */
+static void
+mark_dirty(void *ctx, uint64_t gpa, uint64_t len)
+{
+	const struct vhost_port *p = ctx;
+
+	rte_vhost_log_write(p->vid, gpa, len);
+}
+
+static struct iovt_dirty_log
+dirty_log(struct vhost_port *p)
+{
+	return (struct iovt_dirty_log){has_feature(p, VHOST_F_LOG_ALL) ? mark_dirty : NULL, p};
+}
+
 /* ---- towards the guest ---- */
 
 static int
@@ -97,6 +118,7 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 		.mergeable = has_feature(p, VIRTIO_NET_F_MRG_RXBUF),
 		.hdr_len = hdr_len(p),
 		.nic_max = mapping_nic_max(q),
+		.log = dirty_log(p),
 	};
 	int ret = ring_conf(p, VHOST_VRING_RX(q->queue), &c.ring);
 
@@ -124,7 +146,8 @@ txq_up(struct vhost_txq *q)
 	mapping_on(q, rxq);
 	vhost_close_gates(p);
 	q->rxq = rxq;
-	q->guest_csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
+	q->csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
+	q->send = vhost_send_for(rxq, q->csum);
 	q->error_logged = false;
 	vhost_open_gates(p);
 }
@@ -175,8 +198,8 @@ txq_down(struct vhost_txq *q)
 	lent = iovt_rxq_give_back(rxq, &last_avail, &last_used);
 	if (lent > 0)
 		IOVTEE_LOG(WARNING,
-			"%s q%u: %u buffers are still inside the switch; the guest does not get "
-			"them back, its memory stays mapped until they are",
+			"%s q%u: %u buffers are still inside the switch; the guest's memory stays "
+			"mapped until they are not",
 			p->data->name, q->queue, lent);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_RX(q->queue), last_avail, last_used);
@@ -204,7 +227,7 @@ static void
 rxq_up(struct vhost_rxq *q)
 {
 	struct vhost_port *p = q->port;
-	struct iovt_txq_conf c = {.hdr_len = hdr_len(p)};
+	struct iovt_txq_conf c = {.hdr_len = hdr_len(p), .log = dirty_log(p)};
 	struct iovt_txq *txq = NULL;
 	int ret = ring_conf(p, VHOST_VRING_TX(q->queue), &c.ring);
 
@@ -219,6 +242,7 @@ rxq_up(struct vhost_rxq *q)
 	}
 	gate_close(&q->gate);
 	q->txq = txq;
+	q->receive = vhost_receive_for(txq);
 	q->error_logged = false;
 	gate_open(&q->gate);
 }

@@ -119,11 +119,12 @@ report_broken(struct vhost_rxq *q)
 }
 
 /* At most IOVT_TX_BATCH packets. */
-static uint16_t
-rx_batch(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+static __rte_always_inline uint16_t
+rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool log, struct rte_mbuf **pkts,
+	uint16_t n)
 {
 	struct batch b = {pkts, q, 0};
-	unsigned int ready = iovt_tx_ready(q->txq, n), got;
+	unsigned int ready = iovt_tx_ready(q->txq, f, n), got;
 
 	if (unlikely(q->txq->error != NULL))
 		report_broken(q);
@@ -134,14 +135,41 @@ rx_batch(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 		return 0;
 	}
 	fetch_buffers(pkts, ready);
-	got = iovt_tx_take(q->txq, ready, q->room, copy_frame, copy_pieces, &b);
-	if (iovt_tx_end(q->txq))
+	got = iovt_tx_take(q->txq, f, ready, q->room, copy_frame, copy_pieces, &b);
+	if (log ? iovt_tx_end_logged(q->txq) : iovt_tx_end(q->txq, f))
 		vhost_notify(&q->call);
 	if (unlikely(got < ready))
 		rte_mempool_put_bulk(q->pool, (void *const *)(pkts + got), ready - got);
 	q->stats.packets += got;
 	q->stats.bytes += b.bytes;
 	return got;
+}
+
+static uint16_t
+receive_split(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_batch(q, IOVT_SPLIT, false, pkts, n);
+}
+
+static uint16_t
+receive_packed(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_batch(q, IOVT_PACKED, false, pkts, n);
+}
+
+/* While the guest is migrated. */
+static uint16_t
+receive_logged(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_batch(q, q->txq->vr.format, true, pkts, n);
+}
+
+vhost_receive_fn
+vhost_receive_for(const struct iovt_txq *txq)
+{
+	if (txq->log.mark != NULL)
+		return receive_logged;
+	return txq->vr.format == IOVT_SPLIT ? receive_split : receive_packed;
 }
 
 uint16_t
@@ -152,10 +180,12 @@ vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 
 	if (unlikely(!gate_try_enter(&q->gate)))
 		return 0;
+	if (unlikely(q->announce) && n > 0)
+		got = vhost_receive_announcement(q, pkts);
 	if (likely(q->txq != NULL)) {
 		do {
 			batch = RTE_MIN(n - got, IOVT_TX_BATCH);
-			k = rx_batch(q, pkts + got, batch);
+			k = q->receive(q, pkts + got, batch);
 			got += k;
 		} while (unlikely(k == batch && got < n));
 	}
@@ -172,7 +202,7 @@ vhost_rx_queue_count(void *queue)
 	if (!gate_try_enter(&q->gate))
 		return 0;
 	if (q->txq != NULL)
-		n = iovt_tx_ready(q->txq, q->txq->vr.size);
+		n = iovt_tx_ready(q->txq, q->txq->vr.format, q->txq->vr.size);
 	gate_leave(&q->gate);
 	return n;
 }

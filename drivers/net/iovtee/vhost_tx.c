@@ -20,11 +20,18 @@ static const struct iovt_vnet_hdr hdr_checked = {
 	.num_buffers = 1,
 };
 
+/* What a queue's send function is made for: a constant in the hot path. */
+struct mode {
+	enum iovt_ring_format format;
+	bool csum; /* the guest takes DATA_VALID */
+	bool log;  /* what is written is marked dirty */
+};
+
 /* From the NIC's findings, never from guest memory (virtio 1.2, 5.1.6.4). */
 static __rte_always_inline const struct iovt_vnet_hdr *
-hdr_for(const struct rte_mbuf *m, const bool guest_csum)
+hdr_for(const struct rte_mbuf *m, const bool csum)
 {
-	if (!guest_csum)
+	if (!csum)
 		return &hdr_plain;
 	return (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD
 		? &hdr_checked
@@ -44,7 +51,7 @@ is_unshared(const struct rte_mbuf *m, const struct tee_rec *rec)
  * Returns how many; their mbufs are free again.
  */
 static __rte_always_inline uint16_t
-deliver_in_place(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n, const bool guest_csum)
+deliver_in_place(struct vhost_txq *q, const struct mode mode, struct rte_mbuf **pkts, uint16_t n)
 {
 	const struct rte_mempool *tee_mp = q->tee_mp;
 	const struct tee_pool *tee = q->tee;
@@ -59,12 +66,14 @@ deliver_in_place(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n, const 
 
 		if (unlikely(m->pool != tee_mp || rec->rxq != rxq || !is_unshared(m, rec)))
 			break;
-		if (unlikely(!iovt_run_complete(&run, rec->id, rte_pktmbuf_mtod(m, void *),
-			    m->data_len, hdr_for(m, guest_csum))))
+		if (unlikely(!iovt_run_complete(&run, mode.format, rec->id,
+			    rte_pktmbuf_mtod(m, void *), m->data_len, hdr_for(m, mode.csum))))
 			break;
+		if (mode.log)
+			iovt_rxq_mark_dirty(rxq, rec->id);
 		bytes += m->data_len;
 	}
-	iovt_run_stop(rxq, &run);
+	iovt_run_stop(rxq, mode.format, &run);
 	q->stats.packets += i;
 	q->stats.zero_copy_packets += i;
 	q->stats.bytes += bytes;
@@ -127,10 +136,10 @@ copy_segments(struct iovt_rxq *rxq, const struct rte_mbuf *m, const struct iovt_
  * Deliver by copying. 0: done with the packet (delivered, or dropped and counted);
  * -ENOBUFS: the guest has no room now.
  */
-static inline int
-deliver_copy(struct vhost_txq *q, struct rte_mbuf *m)
+static __rte_always_inline int
+deliver_copy(struct vhost_txq *q, const struct mode mode, struct rte_mbuf *m)
 {
-	const struct iovt_vnet_hdr *hdr = hdr_for(m, q->guest_csum);
+	const struct iovt_vnet_hdr *hdr = hdr_for(m, mode.csum);
 	uint64_t *reason = &q->stats.copied_unbound;
 	int ret;
 
@@ -142,8 +151,9 @@ deliver_copy(struct vhost_txq *q, struct rte_mbuf *m)
 			return 0;
 		}
 	}
-	if (likely(m->nb_segs == 1))
-		ret = iovt_rx_copy(q->rxq, rte_pktmbuf_mtod(m, void *), m->data_len, hdr);
+	if (likely(m->nb_segs == 1 && !mode.log))
+		ret = iovt_rx_copy(q->rxq, mode.format, rte_pktmbuf_mtod(m, void *), m->data_len,
+			hdr);
 	else
 		ret = copy_segments(q->rxq, m, hdr);
 	if (likely(ret == 0)) {
@@ -187,9 +197,9 @@ report_broken(struct vhost_txq *q)
 		q->port->data->name, q->queue, q->rxq->error);
 }
 
-/* At most BATCH packets. Returns how many are done with, in order. */
-static uint16_t
-tx_batch(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+/* At most BATCH packets. */
+static __rte_always_inline uint16_t
+tx_batch(struct vhost_txq *q, const struct mode mode, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct rte_mbuf *copied[BATCH];
 	uint16_t nf = 0, i = 0;
@@ -200,20 +210,60 @@ tx_batch(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 	}
 	while (i < n) {
 		if (likely(pkts[i]->pool == q->tee_mp))
-			i += q->guest_csum ? deliver_in_place(q, pkts + i, n - i, true)
-					   : deliver_in_place(q, pkts + i, n - i, false);
+			i += deliver_in_place(q, mode, pkts + i, n - i);
 		if (likely(i == n))
 			break;
 		fetch_ahead(pkts, i, n);
-		if (unlikely(deliver_copy(q, pkts[i]) < 0))
+		if (unlikely(deliver_copy(q, mode, pkts[i]) < 0))
 			break;
 		copied[nf++] = pkts[i++];
 	}
-	if (iovt_rx_end(q->rxq))
+	if (mode.log ? iovt_rx_end_logged(q->rxq) : iovt_rx_end(q->rxq, mode.format))
 		vhost_notify(&q->call);
 	if (nf > 0)
 		rte_pktmbuf_free_bulk(copied, nf);
 	return i;
+}
+
+static uint16_t
+send_split(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return tx_batch(q, (struct mode){IOVT_SPLIT}, pkts, n);
+}
+
+static uint16_t
+send_split_csum(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return tx_batch(q, (struct mode){IOVT_SPLIT, .csum = true}, pkts, n);
+}
+
+static uint16_t
+send_packed(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return tx_batch(q, (struct mode){IOVT_PACKED}, pkts, n);
+}
+
+static uint16_t
+send_packed_csum(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return tx_batch(q, (struct mode){IOVT_PACKED, .csum = true}, pkts, n);
+}
+
+/* While the guest is migrated. */
+static uint16_t
+send_logged(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return tx_batch(q, (struct mode){q->rxq->vr.format, q->csum, .log = true}, pkts, n);
+}
+
+vhost_send_fn
+vhost_send_for(const struct iovt_rxq *rxq, bool csum)
+{
+	if (rxq->log.mark != NULL)
+		return send_logged;
+	if (rxq->vr.format == IOVT_SPLIT)
+		return csum ? send_split_csum : send_split;
+	return csum ? send_packed_csum : send_packed;
 }
 
 /*
@@ -254,7 +304,7 @@ vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 
 		batch = RTE_MIN(n - done, BATCH);
 		if (likely(q->rxq != NULL)) {
-			sent = tx_batch(q, pkts + done, batch);
+			sent = q->send(q, pkts + done, batch);
 			if (unlikely(sent < batch))
 				refused(&q->stats.dropped_no_buffer, batch - sent);
 		} else {

@@ -15,11 +15,9 @@ def check_by_kind(sent, returned):
         pcap.check_same(kind(returned, 6), [pcap.swap_macs(f) for f in kind(sent)])
 
 
-@test("pvp-trusted")
-def trusted(bed):
-    """trust=1, one queue: every frame may be zero-copy."""
+def run_trusted(bed, packed):
     pvp = Pvp(bed, trust=1)
-    pvp.start_nf()
+    pvp.start_nf(packed=packed)
     pvp.run_all()
     pvp.check_no_faults()
     accounts.check_running(pvp, pvp.unicast())
@@ -28,19 +26,41 @@ def trusted(bed):
     pcap.check_same(pvp.end(), pvp.expected())
 
 
-@test("pvp-steered")
-def steered(bed):
-    """trust=0, two queues in use, the guest's MAC steered to queue 1: unicast frames are zero-copy, the
-    others are copied and still arrive. The guest has one queue pair, its port two, as testpmd gives
-    all ports the same number."""
+@test("pvp-trusted")
+def trusted(bed):
+    """trust=1, one queue: every frame may be zero-copy."""
+    run_trusted(bed, packed=False)
+
+
+@test("pvp-trusted-packed")
+def trusted_packed(bed):
+    """The same with a packed ring."""
+    run_trusted(bed, packed=True)
+
+
+def run_steered(bed, packed):
     pvp = Pvp(bed, queues=2, nic_queues=3, trust=0, **({"rxq": 1} if bed.ports == "iovtee" else {}))
-    pvp.start_nf(queues=1 if bed.ports == "iovtee" else 2)
+    pvp.start_nf(queues=1 if bed.ports == "iovtee" else 2, packed=packed)
     pvp.run_all()
     pvp.check_no_faults()
     accounts.check_running(pvp, pvp.unicast())
     pvp.nf.quit()
     accounts.check_ended(pvp)
     check_by_kind(pvp.sent, pvp.end())
+
+
+@test("pvp-steered")
+def steered(bed):
+    """trust=0, two queues in use, the guest's MAC steered to queue 1: unicast frames are zero-copy, the
+    others are copied and still arrive. The guest has one queue pair, its port two, as testpmd gives
+    all ports the same number."""
+    run_steered(bed, packed=False)
+
+
+@test("pvp-steered-packed")
+def steered_packed(bed):
+    """The same with a packed ring."""
+    run_steered(bed, packed=True)
 
 
 @test("pvp-starve-host")

@@ -72,12 +72,12 @@ class Pvp:
         switch.cmd("start")
         return switch
 
-    def start_nf(self, queues=1, mode="macswap retry", queue_size=QUEUE_SIZE, app=()):
+    def start_nf(self, queues=1, mode="macswap retry", queue_size=QUEUE_SIZE, packed=False, app=()):
         name = f"nf{self._nf_count}"
         self._nf_count += 1
         self.nf = Testpmd(
             self.bed, name, [f"net_virtio_user0,path={self.socket},queues={queues},"
-                             f"queue_size={queue_size},mac={NF_MAC}"],
+                             f"queue_size={queue_size},mac={NF_MAC},packed_vq={packed:d}"],
             eal=["--single-file-segments"],
             # What came before "start" is traffic too: testpmd would throw it away.
             app=["--no-flush-rx", f"--rxq={queues}", f"--txq={queues}", f"--rxd={queue_size}",
