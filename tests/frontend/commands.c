@@ -302,9 +302,11 @@ cmd_stats(struct frontend *f, const struct words *w)
 	answer("\"received\": %lu, \"sent\": %lu, \"flushed\": %lu, \"too_long\": %lu, "
 	       "\"kicks\": %lu, \"notified\": %lu, \"sleeps\": %lu, \"lost_wakeups\": %lu, "
 	       "\"posted\": %u, \"log_checked\": %lu, \"log_missing\": %lu, "
+	       "\"log_late\": %lu, "
 	       "\"log_first_missing\": %lu",
 		s->received, s->sent, s->flushed, s->too_long, s->kicks, s->notified, s->sleeps,
-		s->lost_wakeups, posted, f->log.checked, f->log.missing, f->log.first_missing);
+		s->lost_wakeups, posted, f->log.checked, f->log.missing, f->log.late,
+		f->log.first_missing);
 }
 
 static void

@@ -13,6 +13,8 @@
 #include "frontend.h"
 
 #define LOG_PAGE 4096u
+/* A page that is marked within this time was marked too late, but in the end it was. */
+#define LATE_US 1000
 
 static struct log *the_log;
 
@@ -93,6 +95,11 @@ check_range(struct log *l, uint64_t gpa, uint64_t len, bool unmark)
 		l->checked++;
 		if (was & bit)
 			continue;
+		usleep(LATE_US);
+		if (__atomic_load_n(byte, __ATOMIC_ACQUIRE) & bit) {
+			l->late++;
+			continue;
+		}
 		if (l->missing++ == 0)
 			l->first_missing = page * LOG_PAGE;
 	}

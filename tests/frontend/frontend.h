@@ -66,6 +66,7 @@ struct log {
 	bool checking;
 	uint64_t checked; /* pages */
 	uint64_t missing; /* of these, written by the back end but not marked */
+	uint64_t late;    /* marked, but after the guest could see the buffer */
 	uint64_t first_missing;
 };
 

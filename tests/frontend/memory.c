@@ -6,6 +6,8 @@
 #include "memory.h"
 
 #define GAP UINT64_C(0x40000000)
+/* Not 0: DPDK's back end takes a log address of 0 for none. */
+#define BASE UINT64_C(0x10000)
 
 /* The rings, then the three places where buffers are. */
 #define SECTIONS (1 + FAKE_PLACES)
@@ -68,7 +70,7 @@ memory_init(struct guest_memory *m, unsigned int vrings, uint16_t size,
 	const size_t bytes[SECTIONS] = {vrings * vring_bytes(size, format), areas + FAKE_PAGE,
 		areas + FAKE_PAGE, areas};
 	struct fake_region_conf conf[MEMORY_REGIONS_MAX];
-	uint64_t gpa[SECTIONS], next = 0;
+	uint64_t gpa[SECTIONS], next = BASE;
 	unsigned int nr = 0;
 
 	CHECK(regions >= 1 && regions <= MEMORY_REGIONS_MAX);

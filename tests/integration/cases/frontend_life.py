@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What happens to a guest in operation, with the test front end as the guest, under traffic: nothing comes
+back corrupt, twice or overtaken, nothing is written after the reply to GET_VRING_BASE, every buffer is
+accounted for, and the path is zero-copy again afterwards."""
+import random
+
+from harness import accounts, pcap
+from harness.errors import Failure, check, check_equal
+from harness.frontend import DIRECT, INDIRECT, FrontendPvp
+from harness.process import wait_until
+from harness.registry import test
+
+RATE = 100000
+RING = {"split": 256, "packed": 255}
+# As large as the NIC's buffers, header included: bound to it.
+BOUND = {"len_min": 2100, "len_max": 3000}
+ANY = {"len_min": 300, "len_max": 3000, "indirect": 1}
+CYCLES = 60
+
+
+def layouts(bed, ring):
+    """DPDK's back end follows a table only where a chain begins, and its batches take every descriptor of
+    a packed ring for a buffer."""
+    left_out = {"iovtee": (), "vhost": ("direct_indirect",) + ("chain",) * (ring == "packed")}
+    return "+".join(name for name in DIRECT + INDIRECT if name not in left_out[bed.ports])
+
+
+def start(bed, ring, queues=1, options=(), **switch):
+    pvp = FrontendPvp(bed, queues=queues, retry=False, **{"rate": RATE, **switch})
+    pvp.setup(format=ring, size=RING[ring], pairs=queues, **{**BOUND, **dict(options)})
+    pvp.attach()
+    pvp.guest.up()
+    return pvp
+
+
+def check_zero_copy(pvp):
+    """From now on nearly all is delivered without a copy."""
+    if pvp.bed.ports == "vhost":
+        return
+    before = pvp.counters()
+    pvp.wait_frames(3000)
+    grown = accounts.since(before, pvp.counters())
+    accounts.share(grown, grown["zero_copy_packets"] + grown["copied_packets"])
+
+
+def finish(pvp, before):
+    """The regular end: every buffer comes back, and memory stays as it is."""
+    pvp.guest.stop()
+    check_equal(pvp.guest.stats()["lost_wakeups"], 0, "lost wake-ups")
+    pvp.check_nic(before, 0, lost=1 << 60)
+    pvp.check_accounts()
+    pvp.guest.cmd("frozen")
+    pvp.guest.kill()
+    pvp.switch.quit()
+
+
+def each_ring(name):
+    """A test for either ring format."""
+    def register(function):
+        for ring in RING:
+            test(f"frontend-{name}-{ring}")(lambda bed, ring=ring: function(bed, ring))
+        return function
+    return register
+
+
+@each_ring("recorded")
+def recorded(bed, ring):
+    """Real traffic of all sizes through all layouts, byte for byte."""
+    pvp = FrontendPvp(bed, recorded=True)
+    pvp.setup(format=ring, size=RING[ring], event_idx=1, sleep=1, layouts=layouts(bed, ring), **ANY)
+    pvp.attach()
+    pvp.guest.up()
+    pvp.run_all()
+    pvp.guest.wait_settled()
+    pvp.guest.stop()
+    pvp.check_no_faults()
+    pvp.check_accounts()
+    pvp.guest.kill()
+    pcap.check_same(pvp.end(), pvp.expected())
+
+
+@each_ring("zero-copy")
+def zero_copy(bed, ring):
+    """A guest whose buffers can all be bound, woken by flags, not by event index."""
+    pvp = start(bed, ring, options={"sleep": 1})
+    before = pvp.nic()
+    pvp.start_source()
+    pvp.wait_frames(3000)
+    check_zero_copy(pvp)
+    check(pvp.guest.stats()["notified"] > 0, "the guest was never notified")
+    finish(pvp, before)
+
+
+@each_ring("sizes")
+def sizes(bed, ring):
+    """Small and large rings, with 10 bytes of header where the ring allows it."""
+    pvp, before = FrontendPvp(bed, rate=RATE, retry=False), None
+    pvp.start_source()
+    for size in {"split": (4, 64, 1024), "packed": (7, 96, 1000)}[ring]:
+        before = before or pvp.nic()
+        pvp.setup(format=ring, size=size, layouts="one+hdr_followed", mergeable=size & 1,
+                  version_1=int(ring == "packed"), **BOUND)
+        pvp.attach()
+        pvp.guest.up()
+        pvp.wait_frames(1000)
+        pvp.guest.stop()
+        pvp.check_accounts()
+        pvp.guest.cmd("frozen")
+        pvp.guest.cmd("close")
+    pvp.check_nic(before, 3000, lost=1 << 60)
+    pvp.guest.kill()
+    pvp.switch.quit()
+
+
+@each_ring("queue-restart")
+def queue_restart(bed, ring):
+    """GET_VRING_BASE and SET_VRING_*: of one queue, or a pair; going on where it was, or from the start."""
+    pvp, rng = start(bed, ring), random.Random(1)
+    guest, before = pvp.guest, pvp.nic()
+    pvp.start_source()
+    pvp.wait_frames(1000)
+    for cycle in range(CYCLES):
+        # DPDK's port does not go on if one queue alone comes back.
+        vrings = rng.choice(([0, 1], [1, 0]) if bed.ports == "vhost" else ([0], [1], [0, 1], [1, 0]))
+        try:
+            for v in vrings:
+                guest.stop(vring=v)
+            pvp.wait_frames(0)
+            for v in vrings:
+                guest.cmd("frozen", vring=v)
+            for v in vrings:
+                guest.cmd("start", vring=v, resume=rng.randrange(2))
+            pvp.wait_frames(100)
+        except Failure as failure:
+            raise Failure(f"cycle {cycle}, vrings {vrings}: {failure}") from None
+    check_zero_copy(pvp)
+    finish(pvp, before)
+
+
+@each_ring("enable")
+def enable(bed, ring):
+    """Queues of a guest with four pairs, disabled and enabled."""
+    pvp, rng = start(bed, ring, queues=4), random.Random(2)
+    guest, before = pvp.guest, pvp.nic()
+    pvp.start_source()
+    for _ in range(CYCLES):
+        off = rng.sample(range(8), 3)
+        for v in off:
+            guest.cmd("enable", vring=v, on=0)
+        for v in off:
+            guest.cmd("enable", vring=v, on=1)
+        pvp.wait_frames(100)
+    check_zero_copy(pvp)
+    finish(pvp, before)
+
+
+@each_ring("memory-table")
+def memory_table(bed, ring):
+    """A new memory table while buffers are posted."""
+    pvp = start(bed, ring, options={"regions": 6, "layouts": "one+chain+page_cross+region_cross"})
+    before = pvp.nic()
+    pvp.start_source()
+    for cycle in range(CYCLES // 3):
+        pvp.guest.cmd("table", kind=("reversed", "right")[cycle % 2])
+        pvp.wait_frames(200)
+    finish(pvp, before)
+
+
+def guest_memory_mapped(pvp):
+    with open(f"/proc/{pvp.switch.pid}/maps", encoding="ascii") as maps:
+        return "memfd:guest" in maps.read()
+
+
+def gone(pvp, what):
+    wait_until(lambda: not guest_memory_mapped(pvp), 5, f"the memory of a guest that {what} to be unmapped")
+    pvp.check_accounts()
+
+
+def come_and_go(bed, ring, client):
+    pvp = start(bed, ring, client=client)
+    before = pvp.nic()
+    pvp.start_source()
+    for cycle in range(6):
+        pvp.wait_frames(500)
+        if cycle % 2:
+            pvp.guest.cmd("close")
+            gone(pvp, "hung up")
+        else:
+            pvp.guest.kill()
+            gone(pvp, "was killed")
+            pvp.new_guest()
+        pvp.setup(format=ring, size=RING[ring], **BOUND)
+        pvp.attach()
+        pvp.guest.up()
+    check_zero_copy(pvp)
+    finish(pvp, before)
+
+
+@each_ring("reconnect")
+def reconnect(bed, ring):
+    """Connections cut and guests killed, all under traffic: the next one is served as the first."""
+    come_and_go(bed, ring, False)
+
+
+@each_ring("reconnect-client")
+def reconnect_client(bed, ring):
+    """The same with a switch that connects to the guest."""
+    come_and_go(bed, ring, True)
+
+
+@each_ring("dirty-log")
+def dirty_log(bed, ring):
+    """Logging switched on and off under traffic: each page that was written is marked when the guest sees
+    the buffer."""
+    pvp = start(bed, ring, options={**ANY, "layouts": layouts(bed, ring)})
+    guest, before = pvp.guest, pvp.nic()
+    pvp.start_source()
+    for _ in range(3):
+        pvp.wait_frames(500)
+        guest.cmd("log")
+        pvp.wait_frames(3000)
+        stats = guest.stats()
+        check(stats["log_checked"] > 6000, f"only {stats['log_checked']} pages were looked at")
+        check_equal(stats["log_missing"], 0, f"written pages that are not marked (the first is "
+                    f"{stats['log_first_missing']:#x} of {stats['log_checked']})")
+        if bed.ports == "iovtee":  # DPDK's packed ring shows some buffers first
+            check_equal(stats["log_late"], 0, "pages that were marked too late")
+        guest.cmd("log", on=0)
+    finish(pvp, before)

@@ -13,6 +13,8 @@ from .pvp import Pvp
 DIRECT = ("one", "hdr_followed", "hdr_apart", "chain", "page_cross", "region_cross")
 INDIRECT = ("indirect_one", "indirect_hdr", "indirect_chain", "direct_indirect")
 
+GET_FEATURES = 1
+
 
 class Refused(Failure):
     """The command could not be done; the text says why."""
@@ -57,11 +59,20 @@ class Frontend(Process):
     # What most tests do.
 
     def attach(self, path, server=False):
-        """Get a connection to the switch; server: as the one that listens."""
-        if server:
-            self.cmd("accept", timeout=10000)
-        else:
-            self.cmd("connect", path=path)
+        """Get a connection to the switch; server: as the one that listens. A switch that has not yet seen
+        the guest before go hangs up: as guests do, try again."""
+        def attached():
+            if server:
+                self.cmd("accept", timeout=10000)
+            else:
+                self.cmd("connect", path=path)
+            try:
+                self.cmd("raw", request=GET_FEATURES)
+                self.cmd("reply")
+            except Refused:
+                return False
+            return True
+        wait_until(attached, 5, f"{self.name} to be let in")
 
     def up(self, **args):
         """From a fresh connection to running queues; returns what was negotiated."""
@@ -101,13 +112,13 @@ class Frontend(Process):
 
 
 class FrontendPvp(Pvp):
-    """The PVP bed with the test front end as its guest, and generated traffic: the NIC checks contents,
-    and the order within each flow, of what comes back. The guest's memory is in ordinary pages, hence
-    --iova-mode=va."""
+    """The PVP bed with the test front end as its guest, and generated traffic (unless recorded): the NIC
+    checks contents, and the order within each flow, of what comes back. The guest's memory is in ordinary
+    pages, hence --iova-mode=va."""
 
-    def __init__(self, bed, frame=1000, flows=16, count=0, **options):
-        super().__init__(bed, generator=f"frame={frame},flows={flows},count={count}",
-                         eal=["--iova-mode=va"], **{"trust": 1, **options})
+    def __init__(self, bed, frame=1000, flows=16, count=0, recorded=False, **options):
+        generator = None if recorded else f"frame={frame},flows={flows},count={count}"
+        super().__init__(bed, generator=generator, eal=["--iova-mode=va"], **{"trust": 1, **options})
         self.guest = None
         self.new_guest()
 
@@ -123,6 +134,12 @@ class FrontendPvp(Pvp):
 
     def attach(self):
         self.guest.attach(self.socket, self.client)
+
+    def wait_frames(self, more, seconds=10):
+        """Wait until so many more frames have come back."""
+        before = self.nic()["tx_device_frames"]
+        wait_until(lambda: self.nic()["tx_device_frames"] - before >= more, seconds,
+                   f"{more} more frames to return")
 
     def nic(self):
         """The NIC's counters."""

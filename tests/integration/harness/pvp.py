@@ -26,16 +26,17 @@ class Pvp:
     queues are those in use, guest_queues those of the guest's port and nic_queues those that the NIC
     has (as many if not given); rate is in
     packets a second, 0: as fast as the NIC can; retry: the switch insists when a port does not
-    take a frame; eal: more arguments for the switch;
-    client: the guest listens. Devargs of the vhost port are given as keywords: trust=0, starve="host", ..."""
+    take a frame; eal: more arguments for the switch; client: the guest listens; extra: devargs of more
+    ports. Devargs of the vhost port are given as keywords: trust=0, starve="host", ..."""
 
     def __init__(self, bed, queues=1, guest_queues=None, nic_queues=None, rate=0, generator=None, retry=True,
-                 eal=(), client=False, **vhost):
+                 eal=(), client=False, extra=(), **vhost):
         self.bed = bed
         self.guest_queues = guest_queues or queues
         self.retry = retry
         self.eal = eal
         self.client = client
+        self.extra = extra
         self.queues = queues
         self.nic_queues = nic_queues or queues
         self.socket = bed.path("nf.sock")
@@ -64,7 +65,7 @@ class Pvp:
         return f"{UPLINK},dev({nic})", f"{VHOST},{guest},uplink={UPLINK},mac={NF_MAC},{options}"
 
     def _start_switch(self, uplink, vhost):
-        switch = Testpmd(self.bed, "switch", [uplink, vhost], self.bed.plugins(), eal=self.eal,
+        switch = Testpmd(self.bed, "switch", [uplink, vhost, *self.extra], self.bed.plugins(), eal=self.eal,
                          app=[f"--rxq={self.queues}", f"--txq={self.queues}"]).ready()
         if self.retry:
             switch.cmd("set fwd io retry")
