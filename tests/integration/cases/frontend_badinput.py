@@ -92,6 +92,9 @@ RUNNING = {
         "overlapping regions", "odd addresses", "a file that is too short", "an empty table")},
 }
 
+# To DPDK's port, or to the guest that is served by it.
+DEADLY = ("a file that is too short", "a base out of range")
+
 
 class Pair(FrontendPvp):
     """Two guests of one switch: a good one with traffic from the NIC, and a bad one, whose port is fed by
@@ -142,8 +145,8 @@ def run_all(bed, cases, running):
     pair.wait_frames(500)
     before = pair.nic()
     for name, step in cases.items():
-        if bed.ports == "vhost" and step is EARLY["a file that is too short"]:
-            continue  # DPDK's port dies of it
+        if bed.ports == "vhost" and name.removeprefix("running: ") in DEADLY:
+            continue
         try:
             pair.run(step, running)
         except Failure as failure:
