@@ -67,6 +67,9 @@ iovt_packed_init(struct iovt_vring *vr, const struct iovt_vring_conf *c)
 
 	if (avail.slot >= c->size || used.slot >= c->size)
 		return -EINVAL;
+	if (!iovt_vring_aligned(c->desc, 16) || !iovt_vring_aligned(c->driver, 4) ||
+		!iovt_vring_aligned(c->device, 4))
+		return -EINVAL;
 	vr->packed = (struct iovt_packed){
 		.desc = c->desc,
 		.driver = c->driver,

@@ -85,6 +85,28 @@ pointers(const struct bed_conf *conf)
 	bed_free(b);
 }
 
+/* 2.7, 2.8.10.1: 16 for descriptors; 2 and 4 for the rings, 4 for event suppression. */
+static void
+alignment(const struct bed_conf *conf)
+{
+	uintptr_t driver_to = conf->format == &fake_split ? 2 : 4;
+	struct bed *b = bed_new(conf);
+	struct iovt_vring_conf good = fake_guest_ring(&b->guest, conf->start, conf->start), ring;
+
+	for (uintptr_t off = 1; off <= 16; off++) {
+		ring = good;
+		ring.desc = (uint8_t *)good.desc + off;
+		off % 16 ? expect_refused(&ring) : expect_accepted(&ring);
+		ring = good;
+		ring.driver = (uint8_t *)good.driver + off;
+		off % driver_to ? expect_refused(&ring) : expect_accepted(&ring);
+		ring = good;
+		ring.device = (uint8_t *)good.device + off;
+		off % 4 ? expect_refused(&ring) : expect_accepted(&ring);
+	}
+	bed_free(b);
+}
+
 static uint16_t
 base(uint16_t slot, bool wrap)
 {
@@ -168,6 +190,7 @@ main(void)
 	static const struct unit_case cases[] = {
 		{"ring sizes", sizes},
 		{"pointers that are missing", pointers},
+		{"areas at any alignment", alignment},
 		{"where to go on", bases},
 		{"header lengths", headers},
 		{"more to lend than there is", lends_too_many},
