@@ -102,6 +102,13 @@ indirect_nested(struct bed *b, const struct iovt_buf *lent)
 	nested(b, I);
 }
 
+/* A nested table is refused even if the descriptor looks like a buffer, too. */
+static void
+indirect_nested_writable(struct bed *b, const struct iovt_buf *lent)
+{
+	nested(b, I | W);
+}
+
 /* Two descriptors, the first of which is a table, the second a buffer. */
 static void
 indirect_and_next(struct bed *b, const struct iovt_buf *lent)
@@ -209,6 +216,7 @@ const struct malformed malformed_any[] = {
 	{"length 0 in an indirect table", indirect_zero_length},
 	{"device-readable in an indirect table", indirect_readable},
 	{"indirect in an indirect table", indirect_nested},
+	{"indirect and writable in an indirect table", indirect_nested_writable},
 	{"indirect with a next descriptor", indirect_and_next},
 	{"bad indirect table behind a direct descriptor", direct_then_bad_indirect},
 	{"empty indirect table", table_empty},
