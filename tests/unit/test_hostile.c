@@ -170,6 +170,44 @@ huge_lengths(const struct bed_conf *conf)
 	}
 }
 
+/* What was taken is used: not more, and not less. */
+static void
+expect_nothing_taken(const struct iovt_rxq *q)
+{
+	uint16_t last_avail, last_used;
+
+	iovt_vq_bases(&q->vr, &last_avail, &last_used);
+	assert_int_equal(last_avail, last_used);
+}
+
+/* One id for two chains of different length, both for one packet: what was taken of each is known. */
+static void
+twice_in_a_packet(const struct bed_conf *conf)
+{
+	for (unsigned int k = 0; k < 4; k++) {
+		struct bed_conf c = *conf;
+		struct fake_raw d[2];
+		struct bed *b;
+		uint32_t all;
+
+		c.mergeable = true;
+		b = bed_new(&c);
+		for (int i = 0; i < 2; i++)
+			d[i] = (struct fake_raw){good(b) + i * 100, 50, W};
+		fake_guest_offer(&b->guest, 3, d, 1 + k % 2);
+		fake_guest_offer(&b->guest, 3, d, 2 - k % 2);
+		/* In a split ring the second overwrites the first. All of it, or more than there is. */
+		all = (c.format == &fake_split ? 2 * (2 - k % 2) : 3) * 50;
+		assert_int_equal(bed_copy_burst(b, 1, all - 12 + k / 2), k < 2 ? 0 : -ENOBUFS);
+		if (k < 2)
+			expect_nothing_taken(b->q);
+		else
+			assert_int_equal(bed_avail(b->q), c.start);
+		bed_check_accounts(b->q);
+		bed_free(b);
+	}
+}
+
 /* Whatever a driver wishes: it has its packets, and nobody else is told of them. */
 static void
 any_wish(const struct bed_conf *conf)
@@ -205,6 +243,7 @@ main(void)
 		{"reclaimed buffers beside a bad one stay accounted for", reclaimed_beside_bad},
 		{"an indirect table at any alignment", unaligned_table},
 		{"lengths that do not add up in 32 bits", huge_lengths},
+		{"a buffer offered twice for one packet", twice_in_a_packet},
 		{"any notification wish", any_wish},
 	};
 
