@@ -93,6 +93,38 @@ no_room(const struct bed_conf *conf)
 	send_bed_free(b);
 }
 
+/* The taker has more room than the guest has memory behind any packet. */
+static void
+much_room(const struct bed_conf *conf)
+{
+	struct send_bed *b = send_bed_new(conf);
+
+	b->room = 65535;
+	for (uint64_t seq = 0; seq < 4; seq++) {
+		assert_true(fake_guest_send(&b->guest, FAKE_ONE, 1000, FAKE_PAIRS, seq) >= 0);
+		assert_int_equal(send_bed_burst(b, 8), 1);
+		send_bed_expect(b, seq, seq, 988);
+		assert_true(fake_guest_reap(&b->guest) >= 0);
+	}
+	send_bed_free(b);
+}
+
+static void
+nothing_there(const struct bed_conf *conf)
+{
+	struct send_bed *b = send_bed_new(conf);
+
+	assert_int_equal(send_bed_take_chain(b), -EAGAIN);
+	assert_int_equal(send_bed_burst(b, 8), 0);
+	fake_guest_send(&b->guest, FAKE_ONE, 1000, FAKE_LINEAR, 1);
+	/* Not looked at yet. */
+	assert_int_equal(send_bed_take_chain(b), -EAGAIN);
+	assert_int_equal(send_bed_burst(b, 8), 1);
+	assert_int_equal(send_bed_take_chain(b), -EAGAIN);
+	assert_null(b->q->error);
+	send_bed_free(b);
+}
+
 /* A queue goes on where the one before it stopped. */
 static void
 goes_on(const struct bed_conf *conf)
@@ -232,6 +264,8 @@ main(void)
 		{"in order, whole rings", in_order, true},
 		{"every layout and place", layouts, false},
 		{"no room for one in the middle", no_room, false},
+		{"room for more than the memory holds", much_room, true},
+		{"an empty ring", nothing_there, false},
 		{"goes on after a restart", goes_on, true},
 		{"notification", notification, false},
 		{"guest and switch at once", at_once, false},

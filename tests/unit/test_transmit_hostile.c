@@ -108,6 +108,30 @@ too_many_pieces(const struct bed_conf *conf)
 	send_bed_free(b);
 }
 
+/* As many descriptors as are kept, but in more pieces, because two of them cross regions. */
+static void
+too_many_across(const struct bed_conf *conf)
+{
+	struct fake_raw d[IOVT_SEGS_MAX - 1];
+	struct bed_conf c = *conf;
+	struct send_bed *b;
+
+	c.size = 256;
+	b = send_bed_new(&c);
+	for (unsigned int crossing = 1; crossing <= 2; crossing++) {
+		for (unsigned int i = 0; i < IOVT_SEGS_MAX - 1; i++)
+			d[i] = (struct fake_raw){memory(b) + 100 * i, 20, 0};
+		for (unsigned int i = 0; i < crossing; i++)
+			d[10 + i].gpa = b->guest.mem.region[2].conf.gpa - 10;
+		fake_guest_offer(&b->guest, 1, d, IOVT_SEGS_MAX - 1);
+		assert_int_equal(send_bed_burst(b, 8), crossing == 1);
+		expect_used(b);
+	}
+	assert_int_equal(b->got[0].len, 20 * (IOVT_SEGS_MAX - 1) - c.hdr_len);
+	assert_int_equal(b->q->stats.too_big, 1);
+	send_bed_free(b);
+}
+
 static void
 to_fill(struct send_bed *b)
 {
@@ -234,6 +258,7 @@ main(void)
 		{"too short", too_short, false},
 		{"too big", too_big, false},
 		{"too many pieces", too_many_pieces, false},
+		{"too many pieces across regions", too_many_across, false},
 		{"malformed chains", broken, false},
 		{"a chain without an end", endless, false},
 		{"more than a ring holds", too_much, false},
