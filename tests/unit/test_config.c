@@ -121,10 +121,19 @@ bases(const struct bed_conf *conf)
 		uint16_t avail, used;
 		bool refused;
 	} places[] = {
-		{15, 15, false}, {16, 0, true}, {0, 16, true}, {0x7fff, 0x7fff, true},
-		{9, 7, false}, {7, 9, true},                      /* used before it was available */
-		{7, 9 | 1 << 15, false}, {9, 9 | 1 << 15, false}, /* all of the ring */
-		{10, 9 | 1 << 15, true},                          /* more than all */
+		{15, 15, false},
+		/* outside */
+		{16, 0, true},
+		{0, 16, true},
+		{0, 16 | 1 << 15, true},
+		{0x7fff, 0x7fff, true},
+		/* used before it was available */
+		{7, 9, true},
+		{9, 7, false},
+		{7, 9 | 1 << 15, false},
+		/* all of the ring, and more than all */
+		{9, 9 | 1 << 15, false},
+		{10, 9 | 1 << 15, true},
 	};
 	struct bed *b = bed_new(conf);
 
