@@ -237,9 +237,9 @@ iovt_packed_publish(struct iovt_vring *vr)
 		return false;
 	iovt_store_release(&p->desc[p->head].flags, p->head_flags);
 	p->hidden = 0;
-	/* The guest re-enables notifications, then looks at the ring. */
+	/* The guest re-enables notifications, then looks at the ring. It writes off_wrap before flags. */
 	iovt_full_fence();
-	flags = IOVT_READ_ONCE(p->driver->flags);
+	flags = iovt_load_acquire(&p->driver->flags);
 	if (flags == VRING_PACKED_EVENT_FLAG_DISABLE)
 		return false;
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !vr->event_idx)
