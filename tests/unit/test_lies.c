@@ -218,6 +218,29 @@ changed(const struct bed_conf *conf)
 	}
 }
 
+/* An index that makes no sense tells of no buffers, however many are reclaimed. */
+static void
+nonsense(const struct bed_conf *conf)
+{
+	static struct iovt_buf lent[128];
+	struct bed_conf c = *conf;
+	struct bed *b;
+
+	c.size = 128;
+	b = bed_new(&c);
+	fake_guest_fill(&b->guest, FAKE_ONE, 2000, FAKE_LINEAR);
+	assert_int_equal(fake_nic_harvest(b->q, lent, 128, 128), 128);
+	bed_reclaim(b, lent, 128);
+	assert_int_equal(iovt_rxq_available(b->q), 128);
+	if (conf->format == &fake_split) {
+		b->guest.split.avail->idx += 129;
+		assert_int_equal(iovt_rxq_available(b->q), 0);
+	}
+	iovt_rxq_close(b->q);
+	assert_int_equal(iovt_rxq_available(b->q), 0);
+	bed_free(b);
+}
+
 int
 main(void)
 {
@@ -225,6 +248,7 @@ main(void)
 		{"what is not available is not taken", unavailable},
 		{"more than a ring holds", overfull},
 		{"what was available is taken once", taken_back},
+		{"no sense, and reclaimed buffers", nonsense},
 		{"what was good is checked when it is read", changed},
 	};
 
