@@ -22,14 +22,17 @@ fuzz_take(struct fuzz_input *in, size_t bytes)
 	return v;
 }
 
-/* An address: near an edge of a region, or anything. */
+/* An address: near an edge of a region, right behind what came before, or anything. */
 static uint64_t
-take_address(struct fuzz_input *in)
+take_address(struct fuzz_guest *g)
 {
+	struct fuzz_input *in = &g->in;
 	uint8_t how = fuzz_take(in, 1);
 	const struct fake_region_conf *r = &regions[how & 3];
 
-	if (how < 0x80)
+	if (how >= 0x70 && how < 0x80)
+		return g->behind;
+	if (how < 0x70)
 		return r->gpa + fuzz_take(in, 2) % r->size;
 	if (how < 0xf0)
 		return r->gpa + r->size - fuzz_take(in, 1);
@@ -50,13 +53,15 @@ struct fuzz_desc
 fuzz_take_desc(struct fuzz_guest *g)
 {
 	uint8_t flags = fuzz_take(&g->in, 1);
-
-	return (struct fuzz_desc){
-		.addr = take_address(&g->in),
+	struct fuzz_desc d = {
+		.addr = take_address(g),
 		.len = fuzz_length(&g->in),
 		.flags = flags < 0xf0 ? (flags & 1) | g->dir : flags,
 		.link = fuzz_take(&g->in, 1) % (FUZZ_RING_MAX + 1),
 	};
+
+	g->behind = d.addr + d.len;
+	return d;
 }
 
 static void

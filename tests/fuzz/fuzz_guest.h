@@ -57,7 +57,8 @@ struct fuzz_guest {
 	const struct fuzz_format *format;
 	uint16_t dir; /* IOVT_TO_GUEST or IOVT_FROM_GUEST */
 	uint16_t size;
-	union { /* the rings as the guest writes them */
+	uint64_t behind; /* address right behind the last descriptor's */
+	union {          /* the rings as the guest writes them */
 		struct fuzz_split_ring split;
 		struct fuzz_packed_ring packed;
 	};

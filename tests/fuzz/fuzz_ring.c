@@ -99,6 +99,17 @@ reclaim(struct fuzz *f, unsigned int n)
 	iovt_rxq_reclaim(f->q, ids, k);
 }
 
+/*
+ * What is available now, the guest may take back before it is taken. A split ring's index may tell of a whole
+ * ring beside what is reclaimed.
+ */
+static void
+look(struct fuzz *f)
+{
+	if (!f->in_burst)
+		CHECK(iovt_rxq_available(f->q) <= f->guest.size + f->q->nr_reclaimed);
+}
+
 static uint64_t
 not_held(const struct iovt_rxq_stats *s)
 {
@@ -198,6 +209,9 @@ fuzz_target(const uint8_t *data, size_t size)
 			break;
 		case 7:
 			reclaim(&f, fuzz_take(&f.guest.in, 1) % 4);
+			break;
+		case 8:
+			look(&f);
 			break;
 		default:
 			fuzz_guest_writes(&f.guest);
