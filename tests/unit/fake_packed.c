@@ -163,6 +163,7 @@ packed_used(struct fake_guest *g, uint16_t *id, uint32_t *len)
 	CHECK(g->nr_posted > 0);
 	*id = d->id;
 	*len = flags & VRING_DESC_F_WRITE ? d->len : 0;
+	CHECK(*len > 0 || !(flags & VRING_DESC_F_WRITE)); /* 2.8.4 */
 	CHECK(*id < g->size && g->chain[*id].posted);
 	for (uint16_t n = g->chain[*id].nr_desc; n > 0; n--) {
 		memset(&r->desc[r->used.idx], 0xff, offsetof(struct vring_packed_desc, flags));

@@ -214,7 +214,7 @@ short_header(const struct bed_conf *conf)
 #define HUGE 0xfff0u
 
 static struct bed *
-bed_with_huge_buffers(const struct bed_conf *conf)
+bed_with_huge_buffers(const struct bed_conf *conf, uint32_t len)
 {
 	struct bed_conf c = *conf;
 	const struct fake_region_conf *r;
@@ -224,10 +224,9 @@ bed_with_huge_buffers(const struct bed_conf *conf)
 	b = bed_new(&c);
 	r = &b->guest.mem.region[1].conf;
 	for (uint16_t i = 0; i < 3; i++) {
-		uint64_t gpa = r->gpa + (i < 2 ? i * HUGE : r->size - HUGE);
+		uint64_t gpa = r->gpa + (i < 2 ? i * len : r->size - len);
 
-		fake_guest_offer(&b->guest, i, &(struct fake_raw){gpa, HUGE, VRING_DESC_F_WRITE},
-			1);
+		fake_guest_offer(&b->guest, i, &(struct fake_raw){gpa, len, VRING_DESC_F_WRITE}, 1);
 	}
 	return b;
 }
@@ -236,21 +235,25 @@ bed_with_huge_buffers(const struct bed_conf *conf)
 static void
 huge_buffers(const struct bed_conf *conf)
 {
-	struct bed *b = bed_with_huge_buffers(conf);
+	static const uint32_t lens[] = {IOVT_LEND_LEN_MAX, IOVT_LEND_LEN_MAX + 1, HUGE};
 
-	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(bufs[i].len, IOVT_LEND_LEN_MAX);
-	iovt_rxq_close(b->q);
-	bed_reclaim(b, bufs, 3);
-	bed_free(b);
+	for (unsigned int k = 0; k < 3; k++) {
+		struct bed *b = bed_with_huge_buffers(conf, lens[k]);
+
+		assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(bufs[i].len, IOVT_LEND_LEN_MAX);
+		iovt_rxq_close(b->q);
+		bed_reclaim(b, bufs, 3);
+		bed_free(b);
+	}
 }
 
 /* No buffer is lent to a NIC that may write more than can be lent. */
 static void
 huge_frames(const struct bed_conf *conf)
 {
-	struct bed *b = bed_with_huge_buffers(conf);
+	struct bed *b = bed_with_huge_buffers(conf, HUGE);
 
 	assert_int_equal(fake_nic_harvest(b->q, bufs, 1, 1), 1);
 	b->q->bind_min = IOVT_LEND_LEN_MAX + 1;

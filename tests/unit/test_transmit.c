@@ -40,7 +40,7 @@ in_order(const struct bed_conf *conf)
 static void
 layouts(const struct bed_conf *conf)
 {
-	static const uint32_t lens[] = {14, 60, 1514, 3400};
+	static const uint32_t lens[] = {14, 1514, SEND_ROOM, SEND_ROOM + 1};
 
 	for (unsigned int k = 0; k < FAKE_LAYOUTS * FAKE_PLACES * 4 * 2; k++) {
 		enum fake_layout layout = k / (FAKE_PLACES * 8);
