@@ -178,6 +178,9 @@ taken_back(const struct bed_conf *conf)
 				offer(b, 3 + i, good(b) + i * 2000, 2000, W);
 			assert_int_equal(iovt_rxq_available(b->q), 3);
 			take_back(b, 3);
+			/* One that does not fit takes nothing. */
+			if (how == BY_COPY)
+				assert_int_equal(bed_copy_burst(b, 99, 3000), -EMSGSIZE);
 			if (how == BY_HARVEST)
 				assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
 			for (uint16_t i = 0; i < 3; i++) {
