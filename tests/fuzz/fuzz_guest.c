@@ -79,6 +79,24 @@ offer_table(struct fuzz_guest *g)
 		(struct fuzz_desc){at, n * sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, link});
 }
 
+/* A table of a header and of data that follow it in memory, which is what a NIC may fill. */
+static void
+offer_header(struct fuzz_guest *g)
+{
+	struct fuzz_desc hdr = fuzz_take_desc(g), data = hdr;
+	uint32_t at = 16 * FAKE_PAGE + 32 * (hdr.link % g->size);
+
+	data.len += 128;
+	hdr.len = hdr.link & 1 ? 12 : 10;
+	hdr.flags = g->dir | VRING_DESC_F_NEXT;
+	hdr.link = 1;
+	data.addr += hdr.len;
+	data.flags = g->dir;
+	g->format->put(g->mem.region[0].guest + at, hdr);
+	g->format->put(g->mem.region[0].guest + at + 16, data);
+	g->format->offer(g, (struct fuzz_desc){at, 32, VRING_DESC_F_INDIRECT, data.link});
+}
+
 void
 fuzz_guest_writes(struct fuzz_guest *g)
 {
@@ -92,6 +110,9 @@ fuzz_guest_writes(struct fuzz_guest *g)
 	case 2:
 	case 3:
 		g->format->offer(g, fuzz_take_desc(g));
+		break;
+	case 4:
+		offer_header(g);
 		break;
 	default:
 		g->format->write(g);
