@@ -111,6 +111,8 @@ read_packed_indirect(const struct vring_packed_desc *indirect, uint16_t dir,
 		if (entry == NULL)
 			return -EPROTO;
 		d = iovt_packed_desc_read(entry);
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			return -EPROTO;
 		len = add_desc(segs, d.addr, d.len, d.flags, dir);
 		if (len < 0)
 			return len;

@@ -14,8 +14,8 @@ struct target {
 	uint16_t nr_taken; /* how many of them came from the ring; the rest was reclaimed */
 	uint32_t capacity;
 	struct {
-		uint16_t id;
-		uint32_t len; /* capacity, then bytes used */
+		struct iovt_chain chain; /* as it was taken; a guest may use its id twice */
+		uint32_t len;            /* capacity, then bytes used */
 	} buf[BUFS_MAX];
 	struct iovt_segs segs;
 };
@@ -28,11 +28,10 @@ struct cursor {
 };
 
 static int
-take_from_ring(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
+take_from_ring(struct iovt_rxq *q, struct target *t, struct iovt_chain *c, int64_t *len)
 {
 	const enum iovt_ring_format f = q->vr.format;
 	int ready = iovt_vq_available(&q->vr, f, 1);
-	struct iovt_chain c;
 
 	if (ready == 0)
 		return -ENOBUFS;
@@ -40,32 +39,31 @@ take_from_ring(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
 		iovt_rxq_break(q, "avail index jumped");
 		return -EPROTO;
 	}
-	*len = iovt_vq_take(&q->vr, f, IOVT_TO_GUEST, &t->segs, &c);
+	*len = iovt_vq_take(&q->vr, f, IOVT_TO_GUEST, &t->segs, c);
 	if (*len < 0) {
 		iovt_rxq_break(q, "malformed descriptor chain");
 		return -EPROTO;
 	}
-	if (q->binding[c.id].state != IOVT_FREE) {
+	if (q->binding[c->id].state != IOVT_FREE) {
 		iovt_rxq_break(q, "a buffer in use was made available again");
 		return -EPROTO;
 	}
-	iovt_rxq_note_taken(q, c);
+	iovt_rxq_note_taken(q, *c);
 	t->nr_taken++;
-	*id = c.id;
 	return 0;
 }
 
 /* A reclaimed buffer is known by its address here; its region gives the guest address back. */
 static int
-take_reclaimed(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
+take_reclaimed(struct iovt_rxq *q, struct target *t, struct iovt_chain *c, int64_t *len)
 {
 	const struct iovt_mem_region *r;
 	const struct iovt_binding *b;
 
 	if (q->nr_reclaimed == 0)
 		return -ENOBUFS;
-	*id = q->reclaimed[--q->nr_reclaimed];
-	b = &q->binding[*id];
+	*c = iovt_rxq_chain(q, q->reclaimed[--q->nr_reclaimed]);
+	b = &q->binding[c->id];
 	r = iovt_guest_mem_find_va(q->mem, b->va);
 	*len = iovt_segs_add(&t->segs, r->gpa + (b->va - r->va), b->len);
 	return 0;
@@ -74,19 +72,19 @@ take_reclaimed(struct iovt_rxq *q, struct target *t, uint16_t *id, int64_t *len)
 static int
 add_buffer(struct iovt_rxq *q, struct target *t)
 {
+	struct iovt_chain *c;
 	int64_t len = 0;
-	uint16_t id;
 	int ret;
 
 	if (t->nr_bufs == BUFS_MAX)
 		return -EMSGSIZE;
+	c = &t->buf[t->nr_bufs].chain;
 	/* From the ring first: it must be used in order, so that untaking stays possible. */
-	ret = t->nr_taken == t->nr_bufs ? take_from_ring(q, t, &id, &len) : -ENOBUFS;
+	ret = t->nr_taken == t->nr_bufs ? take_from_ring(q, t, c, &len) : -ENOBUFS;
 	if (ret == -ENOBUFS)
-		ret = take_reclaimed(q, t, &id, &len);
+		ret = take_reclaimed(q, t, c, &len);
 	if (ret < 0)
 		return ret;
-	t->buf[t->nr_bufs].id = id;
 	t->buf[t->nr_bufs].len = len;
 	t->nr_bufs++;
 	t->capacity += len;
@@ -97,14 +95,14 @@ static void
 undo_reclaimed(struct iovt_rxq *q, const struct target *t)
 {
 	for (uint16_t i = t->nr_bufs; i > t->nr_taken; i--)
-		q->reclaimed[q->nr_reclaimed++] = t->buf[i - 1].id;
+		q->reclaimed[q->nr_reclaimed++] = t->buf[i - 1].chain.id;
 }
 
 static void
 undo_taken(struct iovt_rxq *q, const struct target *t)
 {
 	for (uint16_t i = t->nr_taken; i > 0; i--)
-		iovt_vq_untake(&q->vr, q->vr.format, q->binding[t->buf[i - 1].id].descs);
+		iovt_vq_untake(&q->vr, q->vr.format, t->buf[i - 1].chain.descs);
 	q->nr_taken -= t->nr_taken;
 }
 
@@ -196,10 +194,11 @@ iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigne
 		uint32_t used = t.buf[i].len < left ? t.buf[i].len : left;
 
 		if (i >= t.nr_taken) {
-			iovt_binding_move(&q->binding[t.buf[i].id], IOVT_RECLAIMED, IOVT_FREE);
+			iovt_binding_move(&q->binding[t.buf[i].chain.id], IOVT_RECLAIMED,
+				IOVT_FREE);
 			q->stats.copied_reclaimed++;
 		}
-		iovt_vq_put(&q->vr, q->vr.format, iovt_rxq_chain(q, t.buf[i].id), used);
+		iovt_vq_put(&q->vr, q->vr.format, t.buf[i].chain, used);
 		q->stats.copied_bufs++;
 		left -= used;
 	}

@@ -169,13 +169,14 @@ iovt_rxq_put(struct iovt_rxq *q)
 unsigned int
 iovt_rxq_available(struct iovt_rxq *q)
 {
-	int ready = 0;
+	int ready = -1;
 
 	iovt_lock_take(&q->lock);
 	if (q->state == IOVT_RXQ_RUNNING)
-		ready = iovt_vq_available(&q->vr, q->vr.format, q->vr.size) + q->nr_reclaimed;
+		ready = iovt_vq_available(&q->vr, q->vr.format, q->vr.size);
+	ready = ready < 0 ? 0 : ready + q->nr_reclaimed;
 	iovt_lock_release(&q->lock);
-	return ready > 0 ? ready : 0;
+	return ready;
 }
 
 void

@@ -77,6 +77,13 @@ struct iovt_vring {
 	};
 };
 
+/* 2.7, 2.8.10.1: where areas may begin. Guests place them, and a CPU may fault at other addresses. */
+static inline bool
+iovt_vring_aligned(const void *area, uintptr_t to)
+{
+	return ((uintptr_t)area & (to - 1)) == 0;
+}
+
 /* A chain of one descriptor. */
 struct iovt_simple {
 	uint64_t gpa;

@@ -67,6 +67,9 @@ iovt_packed_init(struct iovt_vring *vr, const struct iovt_vring_conf *c)
 
 	if (avail.slot >= c->size || used.slot >= c->size)
 		return -EINVAL;
+	if (!iovt_vring_aligned(c->desc, 16) || !iovt_vring_aligned(c->driver, 4) ||
+		!iovt_vring_aligned(c->device, 4))
+		return -EINVAL;
 	vr->packed = (struct iovt_packed){
 		.desc = c->desc,
 		.driver = c->driver,
@@ -234,9 +237,9 @@ iovt_packed_publish(struct iovt_vring *vr)
 		return false;
 	iovt_store_release(&p->desc[p->head].flags, p->head_flags);
 	p->hidden = 0;
-	/* The guest re-enables notifications, then looks at the ring. */
+	/* The guest re-enables notifications, then looks at the ring. It writes off_wrap before flags. */
 	iovt_full_fence();
-	flags = IOVT_READ_ONCE(p->driver->flags);
+	flags = iovt_load_acquire(&p->driver->flags);
 	if (flags == VRING_PACKED_EVENT_FLAG_DISABLE)
 		return false;
 	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !vr->event_idx)

@@ -13,6 +13,9 @@ iovt_split_init(struct iovt_vring *vr, const struct iovt_vring_conf *c)
 {
 	if ((c->size & (c->size - 1)) != 0)
 		return -EINVAL;
+	if (!iovt_vring_aligned(c->desc, 16) || !iovt_vring_aligned(c->driver, 2) ||
+		!iovt_vring_aligned(c->device, 4))
+		return -EINVAL;
 	vr->split = (struct iovt_split){
 		.desc = c->desc,
 		.avail = c->driver,

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <string.h>
-
 #include "fuzz_guest.h"
 
 /*
@@ -24,14 +22,17 @@ fuzz_take(struct fuzz_input *in, size_t bytes)
 	return v;
 }
 
-/* An address: near an edge of a region, or anything. */
+/* An address: near an edge of a region, right behind what came before, or anything. */
 static uint64_t
-take_address(struct fuzz_input *in)
+take_address(struct fuzz_guest *g)
 {
+	struct fuzz_input *in = &g->in;
 	uint8_t how = fuzz_take(in, 1);
 	const struct fake_region_conf *r = &regions[how & 3];
 
-	if (how < 0x80)
+	if (how >= 0x70 && how < 0x80)
+		return g->behind;
+	if (how < 0x70)
 		return r->gpa + fuzz_take(in, 2) % r->size;
 	if (how < 0xf0)
 		return r->gpa + r->size - fuzz_take(in, 1);
@@ -48,43 +49,52 @@ fuzz_length(struct fuzz_input *in)
 	return fuzz_take(in, how < 0xf0 ? 2 : 4);
 }
 
-static void
-write_desc(struct fuzz_guest *g, struct vring_desc *d)
+struct fuzz_desc
+fuzz_take_desc(struct fuzz_guest *g)
 {
 	uint8_t flags = fuzz_take(&g->in, 1);
-	struct vring_desc v = {
-		.addr = take_address(&g->in),
+	struct fuzz_desc d = {
+		.addr = take_address(g),
 		.len = fuzz_length(&g->in),
 		.flags = flags < 0xf0 ? (flags & 1) | g->dir : flags,
-		.next = fuzz_take(&g->in, 1) % (FUZZ_RING_MAX + 1),
+		.link = fuzz_take(&g->in, 1) % (FUZZ_RING_MAX + 1),
 	};
 
-	memcpy(d, &v, sizeof(v));
+	g->behind = d.addr + d.len;
+	return d;
 }
 
 static void
-write_table(struct fuzz_guest *g)
+offer_table(struct fuzz_guest *g)
 {
 	uint16_t at = fuzz_take(&g->in, 2) % (regions[0].size - 8 * sizeof(struct vring_desc));
 	uint8_t n = fuzz_take(&g->in, 1) % 8;
-	struct vring_desc *table = (struct vring_desc *)(g->mem.region[0].guest + (at & ~15));
-	uint16_t head = fuzz_take(&g->in, 1) & (g->size - 1);
+	uint16_t link = fuzz_take(&g->in, 1) % g->size;
 
+	at &= ~15;
 	for (uint8_t i = 0; i < n; i++)
-		write_desc(g, &table[i]);
-	g->desc[head] = (struct vring_desc){at & ~15, n * sizeof(*table), VRING_DESC_F_INDIRECT, 0};
+		g->format->put(g->mem.region[0].guest + at + i * sizeof(struct vring_desc),
+			fuzz_take_desc(g));
+	g->format->offer(g,
+		(struct fuzz_desc){at, n * sizeof(struct vring_desc), VRING_DESC_F_INDIRECT, link});
 }
 
+/* A table of a header and of data that follow it in memory, which is what a NIC may fill. */
 static void
-make_available(struct fuzz_guest *g)
+offer_header(struct fuzz_guest *g)
 {
-	for (uint8_t n = fuzz_take(&g->in, 1) % 8; n > 0; n--) {
-		uint8_t head = fuzz_take(&g->in, 1);
+	struct fuzz_desc hdr = fuzz_take_desc(g), data = hdr;
+	uint32_t at = 16 * FAKE_PAGE + 32 * (hdr.link % g->size);
 
-		g->avail->ring[g->avail_idx++ & (g->size - 1)] = head < 0xfc ? head & (g->size - 1)
-									     : fuzz_take(&g->in, 2);
-	}
-	__atomic_store_n(&g->avail->idx, g->avail_idx, __ATOMIC_RELEASE);
+	data.len += 128;
+	hdr.len = hdr.link & 1 ? 12 : 10;
+	hdr.flags = g->dir | VRING_DESC_F_NEXT;
+	hdr.link = 1;
+	data.addr += hdr.len;
+	data.flags = g->dir;
+	g->format->put(g->mem.region[0].guest + at, hdr);
+	g->format->put(g->mem.region[0].guest + at + 16, data);
+	g->format->offer(g, (struct fuzz_desc){at, 32, VRING_DESC_F_INDIRECT, data.link});
 }
 
 void
@@ -95,48 +105,46 @@ fuzz_guest_writes(struct fuzz_guest *g)
 		g->mem.base[fuzz_take(&g->in, 3) % g->mem.total] = fuzz_take(&g->in, 1);
 		break;
 	case 1:
-		g->avail->idx = fuzz_take(&g->in, 2);
+		offer_table(g);
 		break;
 	case 2:
-		write_table(g);
-		break;
 	case 3:
+		g->format->offer(g, fuzz_take_desc(g));
+		break;
 	case 4:
-		make_available(g);
+		offer_header(g);
 		break;
 	default:
-		write_desc(g, &g->desc[fuzz_take(&g->in, 1) & (g->size - 1)]);
+		g->format->write(g);
 	}
 }
 
 uint8_t
 fuzz_guest_open(struct fuzz_guest *g, uint16_t dir, struct iovt_vring_conf *ring)
 {
-	uint8_t shape = fuzz_take(&g->in, 1);
-	uint8_t *host, *guest;
-	size_t avail, used;
+	uint8_t format = fuzz_take(&g->in, 1), shape = fuzz_take(&g->in, 1);
 
 	fake_mem_init(&g->mem, regions, 4, false);
-	host = g->mem.region[0].host;
-	guest = g->mem.region[0].guest;
 	g->dir = dir;
-	g->size = 1 << shape % 6;
-	g->avail_idx = shape & 0x80 ? 65530 : 0;
-	avail = g->size * sizeof(struct vring_desc);
-	used = (avail + (3 + g->size) * sizeof(uint16_t) + 3) & ~(size_t)3;
-	g->desc = (struct vring_desc *)guest;
-	g->avail = (struct vring_avail *)(guest + avail);
-	g->used = (struct vring_used *)(guest + used);
-	g->avail->idx = g->avail_idx;
-	*ring = (struct iovt_vring_conf){
-		.mem = g->mem.snapshot,
-		.desc = host,
-		.driver = host + avail,
-		.device = host + used,
-		.size = g->size,
-		.last_avail = g->avail_idx,
-		.last_used = g->avail_idx,
-		.event_idx = shape & 8,
-	};
+	g->format = format & 1 ? &fuzz_packed : &fuzz_split;
+	*ring = (struct iovt_vring_conf){.mem = g->mem.snapshot, .event_idx = shape & 8};
+	g->format->open(g, shape, ring);
 	return shape;
+}
+
+unsigned int
+fuzz_taken(const struct iovt_vring *vr)
+{
+	uint16_t avail, used;
+	unsigned int n;
+
+	iovt_vq_bases(vr, &avail, &used);
+	n = (uint16_t)(avail - used);
+	if (vr->format == IOVT_PACKED) {
+		n = (avail & 0x7fff) - (used & 0x7fff);
+		if (avail >> 15 != used >> 15)
+			n += vr->size;
+	}
+	CHECK(n <= vr->size);
+	return n;
 }

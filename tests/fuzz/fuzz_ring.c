@@ -99,6 +99,17 @@ reclaim(struct fuzz *f, unsigned int n)
 	iovt_rxq_reclaim(f->q, ids, k);
 }
 
+/*
+ * What is available now, the guest may take back before it is taken. A split ring's index may tell of a whole
+ * ring beside what is reclaimed.
+ */
+static void
+look(struct fuzz *f)
+{
+	if (!f->in_burst)
+		CHECK(iovt_rxq_available(f->q) <= f->guest.size + f->q->nr_reclaimed);
+}
+
 static uint64_t
 not_held(const struct iovt_rxq_stats *s)
 {
@@ -106,11 +117,25 @@ not_held(const struct iovt_rxq_stats *s)
 		s->late;
 }
 
+/* Ring entries of the buffers that the back end holds. */
+static unsigned int
+held(const struct iovt_rxq *q)
+{
+	unsigned int n = 0;
+
+	for (uint32_t id = 0; id < q->vr.size; id++)
+		if (q->binding[id].state != IOVT_FREE)
+			n += q->vr.format == IOVT_PACKED ? q->binding[id].descs : 1;
+	return n;
+}
+
 static void
 check(const struct fuzz *f)
 {
 	const struct iovt_rxq *q = f->q;
 
+	if (q->state == IOVT_RXQ_RUNNING)
+		CHECK(fuzz_taken(&q->vr) == held(q));
 	CHECK(q->nr_lent == f->nr_lent && q->nr_lent <= q->lend_max);
 	CHECK(q->nr_lent + q->nr_reclaimed <= q->vr.size);
 	CHECK(q->stats.harvested == not_held(&q->stats) + q->nr_lent + q->nr_reclaimed);
@@ -149,6 +174,8 @@ close_ring(struct fuzz *f)
 	reclaim(f, fuzz_take(&f->guest.in, 1) % (FUZZ_RING_MAX + 1));
 	iovt_rxq_close(f->q);
 	late = iovt_rxq_give_back(f->q, &avail, &used);
+	if (f->q->state == IOVT_RXQ_CLOSED)
+		CHECK(avail == used);
 	CHECK(late == f->nr_lent);
 	CHECK(f->q->stats.harvested == not_held(&f->q->stats));
 	iovt_rxq_put(f->q);
@@ -182,6 +209,9 @@ fuzz_target(const uint8_t *data, size_t size)
 			break;
 		case 7:
 			reclaim(&f, fuzz_take(&f.guest.in, 1) % 4);
+			break;
+		case 8:
+			look(&f);
 			break;
 		default:
 			fuzz_guest_writes(&f.guest);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * What is fuzzed; each executable has one. The input is a program: first the ring's parameters, then
+ * What is fuzzed; each executable has one. The input is a program: first the ring's format and parameters, then
  * operations of the guest, which may write anything anywhere in its memory, and of the back end. Fails
  * by abort, or by a fault at a guard page.
  */

@@ -85,7 +85,6 @@ struct unit_case {
 	const char *name;
 	void (*body)(const struct bed_conf *conf);
 	bool every_size; /* sizes 2 to 1024, each from index 0 and across the wrap of the index */
-	bool split_only; /* writes a split ring by hand */
 };
 
 /* Run the cases for every ring format; the result is main's. */

@@ -260,6 +260,33 @@ digest(const uint8_t *data, uint32_t len)
 	return sum;
 }
 
+void
+fake_guest_offer(struct fake_guest *g, uint16_t id, const struct fake_raw *d, uint16_t n)
+{
+	if (id < g->size) {
+		g->chain[id] = (struct fake_chain){.posted = true, .nr_desc = n};
+		g->nr_posted++;
+	}
+	g->format->offer(g, id, d, n);
+}
+
+void
+fake_guest_table(struct fake_guest *g, uint64_t gpa, const struct fake_raw *d, uint16_t n)
+{
+	g->format->table(fake_mem_guest(&g->mem, gpa, n * sizeof(struct vring_desc)), d, n);
+}
+
+bool
+fake_guest_used(struct fake_guest *g, uint16_t *id, uint32_t *len)
+{
+	if (!g->format->used(g, id, len))
+		return false;
+	CHECK(g->chain[*id].posted);
+	g->chain[*id].posted = false;
+	g->nr_posted--;
+	return true;
+}
+
 static int
 post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place,
 	const uint8_t *content)

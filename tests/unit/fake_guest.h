@@ -52,7 +52,14 @@ struct fake_chain {
 	struct fake_seg seg[FAKE_SEGS];
 	uint16_t desc[FAKE_SEGS +
 		1]; /* ring entries taken; packed: the first is the id, of nr_desc entries */
-	uint8_t nr_desc;
+	uint16_t nr_desc;
+};
+
+/* A descriptor that is written as it is, right or wrong. */
+struct fake_raw {
+	uint64_t gpa;
+	uint32_t len;
+	uint16_t flags; /* VRING_DESC_F_WRITE and _INDIRECT; of a chain's last one also _NEXT */
 };
 
 struct fake_guest;
@@ -71,6 +78,13 @@ struct fake_format {
 	bool (*must_kick)(struct fake_guest *g);
 	/* Where the next used buffer will be looked for, as in SET_VRING_BASE. */
 	uint16_t (*next_used)(const struct fake_guest *g);
+	/* The same as the ring has it: flags, and the ring index at which to be notified. */
+	void (*wish)(struct fake_guest *g, uint16_t flags, uint16_t event);
+	/* Does the device want to be kicked? */
+	bool (*kicks)(const struct fake_guest *g);
+	/* fake_guest_offer(), fake_guest_table() */
+	void (*offer)(struct fake_guest *g, uint16_t id, const struct fake_raw *d, uint16_t n);
+	void (*table)(void *table, const struct fake_raw *d, uint16_t n);
 	void (*open)(const struct fake_guest *g, struct iovt_vring_conf *conf);
 	/* The ring index (as in SET_VRING_BASE) n entries after start. */
 	uint16_t (*after)(uint16_t size, uint16_t start, uint16_t n);
@@ -199,6 +213,17 @@ int fake_guest_reap(struct fake_guest *g);
 
 /* Take the next packet. Its buffers are free again, and checked. */
 bool fake_guest_receive(struct fake_guest *g, struct fake_packet *p);
+
+/*
+ * Offer a chain of n descriptors by hand; each but the last is linked to the next. Nothing is checked, and
+ * what is offered is not told apart from what was posted, so the ids must differ. id: of a split ring, the
+ * first of n descriptors in a row; one that is out of range names the first of all.
+ */
+void fake_guest_offer(struct fake_guest *g, uint16_t id, const struct fake_raw *d, uint16_t n);
+/* Write an indirect table of n entries, the same way, at any address. */
+void fake_guest_table(struct fake_guest *g, uint64_t gpa, const struct fake_raw *d, uint16_t n);
+/* Take the next used chain back, which was offered by hand. false: there is none. */
+bool fake_guest_used(struct fake_guest *g, uint16_t *id, uint32_t *len);
 
 /* Contents that depend on the sequence number alone: written, or compared. */
 void fake_frame_write(uint8_t *dst, uint64_t seq, uint32_t len);

@@ -168,6 +168,14 @@ fake_mem_save(struct fake_mem *m)
 	memcpy(m->saved, m->base, m->total);
 }
 
+void
+fake_mem_save_rings(struct fake_mem *m)
+{
+	const struct fake_region *r = &m->region[0];
+
+	memcpy(m->saved + (r->guest - m->base), r->guest, r->conf.size);
+}
+
 uint64_t
 fake_mem_changed(const struct fake_mem *m, uint64_t skip, uint64_t skip_len)
 {

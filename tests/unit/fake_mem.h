@@ -72,6 +72,8 @@ uint8_t *fake_mem_device(const struct fake_mem *m, uint64_t iova, uint64_t len);
 /* Remember all of guest memory; then the address of the first byte that changed outside
  * [skip, skip + skip_len), or UINT64_MAX. */
 void fake_mem_save(struct fake_mem *m);
+/* Remember the first region, in which the rings are, anew. */
+void fake_mem_save_rings(struct fake_mem *m);
 uint64_t fake_mem_changed(const struct fake_mem *m, uint64_t skip, uint64_t skip_len);
 
 #endif

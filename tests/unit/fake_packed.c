@@ -88,13 +88,13 @@ write_indirect(struct fake_guest *g, const struct fake_chain *c, uint16_t id)
 
 /* Write a chain's descriptors; the first one's flags, which show it to the device, last (2.8.21.1). */
 static void
-make_available(struct fake_guest *g, struct vring_packed_desc *d, uint8_t n)
+make_available(struct fake_guest *g, struct vring_packed_desc *d, uint16_t n)
 {
 	struct fake_packed_ring *r = &g->packed;
 	struct fake_packed_pos pos = r->avail;
 	struct vring_packed_desc *first = &r->desc[pos.idx];
 
-	for (uint8_t i = 0; i < n; i++) {
+	for (uint16_t i = 0; i < n; i++) {
 		struct vring_packed_desc *at = &r->desc[pos.idx];
 
 		d[i].flags |= avail_bits(pos.wrap);
@@ -107,7 +107,6 @@ make_available(struct fake_guest *g, struct vring_packed_desc *d, uint8_t n)
 	}
 	__atomic_store_n(&first->flags, d[0].flags, __ATOMIC_RELEASE);
 	r->avail = pos;
-	r->nr_free -= n;
 	r->nr_added += n;
 }
 
@@ -138,6 +137,7 @@ packed_add(struct fake_guest *g, struct fake_chain *c)
 	g->chain[id] = *c;
 	g->nr_posted++;
 	make_available(g, d, c->nr_desc);
+	g->packed.nr_free -= c->nr_desc;
 	return id;
 }
 
@@ -164,19 +164,29 @@ packed_used(struct fake_guest *g, uint16_t *id, uint32_t *len)
 	CHECK(g->nr_posted > 0);
 	*id = d->id;
 	*len = flags & VRING_DESC_F_WRITE ? d->len : 0;
+	CHECK(*len > 0 || !(flags & VRING_DESC_F_WRITE)); /* 2.8.4 */
 	CHECK(*id < g->size && g->chain[*id].posted);
-	for (uint8_t n = g->chain[*id].nr_desc; n > 0; n--) {
+	for (uint16_t n = g->chain[*id].nr_desc; n > 0; n--) {
 		memset(&r->desc[r->used.idx], 0xff, offsetof(struct vring_packed_desc, flags));
 		advance(g, &r->used, 1);
 	}
 	return true;
 }
 
+static void
+packed_wish(struct fake_guest *g, uint16_t flags, uint16_t event)
+{
+	struct vring_packed_desc_event *e = g->packed.driver;
+
+	__atomic_store_n(&e->off_wrap, event, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->flags, flags, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 /* 2.8.10: with an event index the place in the ring that is to interrupt, else yes or no. */
 static void
 packed_notify_after(struct fake_guest *g, uint16_t n)
 {
-	struct vring_packed_desc_event *e = g->packed.driver;
 	struct fake_packed_pos pos = g->packed.used;
 	uint16_t flags = VRING_PACKED_EVENT_FLAG_DISABLE;
 
@@ -185,11 +195,45 @@ packed_notify_after(struct fake_guest *g, uint16_t n)
 		flags = g->event_idx ? VRING_PACKED_EVENT_FLAG_DESC
 				     : VRING_PACKED_EVENT_FLAG_ENABLE;
 		advance(g, &pos, n - 1);
-		__atomic_store_n(&e->off_wrap, pos.idx | pos.wrap << VRING_PACKED_EVENT_F_WRAP_CTR,
-			__ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&e->flags, flags, __ATOMIC_RELEASE);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	packed_wish(g, flags, pos.idx | pos.wrap << VRING_PACKED_EVENT_F_WRAP_CTR);
+}
+
+static bool
+packed_kicks(const struct fake_guest *g)
+{
+	return g->packed.device->flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+}
+
+static struct vring_packed_desc
+raw_desc(const struct fake_raw *d, uint16_t id, bool last)
+{
+	uint16_t flags = last ? d->flags : d->flags | VRING_DESC_F_NEXT;
+
+	return (struct vring_packed_desc){d->gpa, d->len, id, flags};
+}
+
+/* Some drivers link the entries of a table, which nobody looks at (2.8.7). */
+static void
+packed_table(void *table, const struct fake_raw *d, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct vring_packed_desc v = raw_desc(&d[i], 0xffff, i + 1 == n);
+
+		memcpy((uint8_t *)table + i * sizeof(v), &v, sizeof(v));
+	}
+}
+
+/* The id of a chain is its last descriptor's (2.8.6). */
+static void
+packed_offer(struct fake_guest *g, uint16_t id, const struct fake_raw *d, uint16_t n)
+{
+	struct vring_packed_desc desc[256];
+
+	CHECK(n <= 256);
+	for (uint16_t i = 0; i < n; i++)
+		desc[i] = raw_desc(&d[i], i + 1 == n ? id : 0xffff, i + 1 == n);
+	make_available(g, desc, n);
 }
 
 /* 2.8.10: the descriptors first, then the wish. */
@@ -252,6 +296,10 @@ const struct fake_format fake_packed = {
 	.notify_after = packed_notify_after,
 	.must_kick = packed_must_kick,
 	.next_used = packed_next_used,
+	.wish = packed_wish,
+	.kicks = packed_kicks,
+	.offer = packed_offer,
+	.table = packed_table,
 	.open = packed_open,
 	.after = packed_after,
 	.first = 1 << 15,

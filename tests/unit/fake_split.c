@@ -121,13 +121,12 @@ split_used(struct fake_guest *g, uint16_t *id, uint32_t *len)
 }
 
 static void
-split_notify_after(struct fake_guest *g, uint16_t n)
+split_wish(struct fake_guest *g, uint16_t flags, uint16_t event)
 {
 	struct fake_split_ring *r = &g->split;
 
-	r->avail->flags = n == 0 ? VRING_AVAIL_F_NO_INTERRUPT : 0;
-	/* The event is the index of the element that should interrupt; "never" is the last one. */
-	__atomic_store_n(&r->avail->ring[g->size], r->used_idx + n - 1, __ATOMIC_RELAXED);
+	r->avail->flags = flags;
+	__atomic_store_n(&r->avail->ring[g->size], event, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -153,6 +152,53 @@ static uint16_t
 split_next_used(const struct fake_guest *g)
 {
 	return g->split.used_idx;
+}
+
+/* The event is the index of the element that should interrupt; "never" is the last one. */
+static void
+split_notify_after(struct fake_guest *g, uint16_t n)
+{
+	split_wish(g, n == 0 ? VRING_AVAIL_F_NO_INTERRUPT : 0, g->split.used_idx + n - 1);
+}
+
+static bool
+split_kicks(const struct fake_guest *g)
+{
+	return !(g->split.used->flags & VRING_USED_F_NO_NOTIFY);
+}
+
+static struct vring_desc
+raw_desc(const struct fake_raw *d, uint16_t next, bool last)
+{
+	uint16_t flags = last ? d->flags : d->flags | VRING_DESC_F_NEXT;
+
+	return (struct vring_desc){d->gpa, d->len, flags, next};
+}
+
+static void
+split_table(void *table, const struct fake_raw *d, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct vring_desc v = raw_desc(&d[i], i + 1, i + 1 == n);
+
+		memcpy((uint8_t *)table + i * sizeof(v), &v, sizeof(v));
+	}
+}
+
+static void
+split_offer(struct fake_guest *g, uint16_t id, const struct fake_raw *d, uint16_t n)
+{
+	struct fake_split_ring *r = &g->split;
+	uint16_t at = id < g->size ? id : 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		uint16_t next = at + 1 < g->size ? at + 1 : 0;
+
+		r->desc[at] = raw_desc(&d[i], next, i + 1 == n);
+		at = next;
+	}
+	r->avail->ring[r->avail_idx++ & (g->size - 1)] = id;
+	__atomic_store_n(&r->avail->idx, r->avail_idx, __ATOMIC_RELEASE);
 }
 
 static void
@@ -183,6 +229,10 @@ const struct fake_format fake_split = {
 	.notify_after = split_notify_after,
 	.must_kick = split_must_kick,
 	.next_used = split_next_used,
+	.wish = split_wish,
+	.kicks = split_kicks,
+	.offer = split_offer,
+	.table = split_table,
 	.open = split_open,
 	.after = split_after,
 	.first = 0,

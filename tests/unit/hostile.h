@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a hostile guest does to a split ring of SIZE entries: writes it by hand. */
+/* What tests of a hostile guest have in common: it offers by hand. */
 #ifndef HOSTILE_H
 #define HOSTILE_H
 
@@ -21,19 +21,23 @@ good(const struct bed *b)
 	return b->guest.mem.region[1].conf.gpa;
 }
 
-static inline void
-offer(struct bed *b, uint16_t head)
-{
-	struct fake_split_ring *r = &b->guest.split;
+/* Nowhere in guest memory. */
+#define OUTSIDE UINT64_C(0x20000000)
 
-	r->avail->ring[r->avail_idx++ & (SIZE - 1)] = head;
-	__atomic_store_n(&r->avail->idx, r->avail_idx, __ATOMIC_RELEASE);
+/* Offer one descriptor. */
+static inline void
+offer(struct bed *b, uint16_t id, uint64_t gpa, uint32_t len, uint16_t flags)
+{
+	fake_guest_offer(&b->guest, id, &(struct fake_raw){gpa, len, flags}, 1);
 }
 
+/* Offer two that are linked. */
 static inline void
-desc(struct bed *b, uint16_t at, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+offer_two(struct bed *b, uint16_t id, struct fake_raw first, struct fake_raw second)
 {
-	b->guest.split.desc[at] = (struct vring_desc){addr, len, flags, next};
+	const struct fake_raw d[] = {first, second};
+
+	fake_guest_offer(&b->guest, id, d, 2);
 }
 
 #endif

@@ -33,6 +33,7 @@ send_bed_new(const struct bed_conf *conf)
 
 	CHECK(b != NULL);
 	b->log = conf->log;
+	b->room = SEND_ROOM;
 	fake_guest_init(&b->guest, &guest);
 	send_bed_open(b, conf->start, conf->start);
 	return b;
@@ -71,7 +72,7 @@ add(struct send_bed *b, size_t k, uint32_t len)
 static void
 take_frame(void *ctx, size_t k, const void *data, uint32_t len)
 {
-	CHECK(len >= IOVT_TX_LEN_MIN && len <= SEND_ROOM);
+	CHECK(len >= IOVT_TX_LEN_MIN && len <= ((struct send_bed *)ctx)->room);
 	memcpy(add(ctx, k, len)->data, data, len);
 }
 
@@ -106,10 +107,16 @@ send_bed_take(struct send_bed *b, unsigned int n)
 	CHECK(ready <= n && ready <= IOVT_TX_BATCH);
 	if (ready == 0)
 		return 0;
-	got = iovt_tx_take(b->q, b->q->vr.format, ready, SEND_ROOM, take_frame, take_pieces, b);
+	got = iovt_tx_take(b->q, b->q->vr.format, ready, b->room, take_frame, take_pieces, b);
 	CHECK(got <= ready);
 	b->nr_got += got;
 	return got;
+}
+
+int
+send_bed_take_chain(struct send_bed *b)
+{
+	return iovt_tx_take_chain(b->q, take_pieces, b, 0);
 }
 
 unsigned int

@@ -6,7 +6,7 @@
 #include "bed.h"
 #include "transmit.h"
 
-/* Bytes of a packet that the taker has room for in one piece. */
+/* Bytes of a packet that the taker has room for in one piece, if a test does not say otherwise. */
 #define SEND_ROOM 2048u
 
 struct send_packet {
@@ -21,6 +21,7 @@ struct send_bed {
 	struct iovt_txq *q;
 	struct send_packet got[SIZE_MAX_TESTED];
 	unsigned int nr_got;
+	uint32_t room;
 	unsigned int refuse; /* so many packets in pieces find no room */
 };
 
@@ -30,7 +31,9 @@ void send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used);
 
 /* Take up to n packets, but show nothing to the guest. Returns how many came. */
 unsigned int send_bed_take(struct send_bed *b, unsigned int n);
-/* The same as one burst of a switch. */
+/* Take one, as one that is not in one descriptor. */
+int send_bed_take_chain(struct send_bed *b);
+/* Up to n packets as one burst of a switch. */
 unsigned int send_bed_burst(struct send_bed *b, unsigned int n);
 /* The k-th packet that came is packet seq of len bytes. */
 void send_bed_expect(const struct send_bed *b, unsigned int k, uint64_t seq, uint32_t len);

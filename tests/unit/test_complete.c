@@ -185,13 +185,53 @@ notify_by_event(const struct bed_conf *conf)
 		unsigned int first = half ? half : 1;
 
 		b->guest.format->notify_after(&b->guest, after);
-		/* The flags' wish is not heard with EVENT_IDX. */
-		b->guest.split.avail->flags = after & 1;
 		assert_int_equal(burst(b, first), after >= 1 && after <= first);
 		assert_int_equal(burst(b, first), after > first && after <= 2 * first);
 		drain(b);
 	}
 	bed_free(b);
+}
+
+/* What the driver's flags say, and its event index, which this many entries from the start. */
+struct wish {
+	bool event_idx;
+	uint16_t flags;
+	uint16_t after;
+	bool notify; /* of the first buffer */
+};
+
+static void
+notify_by_either(const struct bed_conf *conf)
+{
+	static const struct wish split[] = {
+		{true, VRING_AVAIL_F_NO_INTERRUPT, 0, true},
+		{true, 0, 1, false},
+		{false, VRING_AVAIL_F_NO_INTERRUPT, 0, false},
+		{false, 0, 1, true},
+	};
+	static const struct wish packed[] = {
+		{true, VRING_PACKED_EVENT_FLAG_DESC, 0, true},
+		{true, VRING_PACKED_EVENT_FLAG_DESC, 1, false},
+		{true, VRING_PACKED_EVENT_FLAG_ENABLE, 1, true},
+		{true, VRING_PACKED_EVENT_FLAG_DISABLE, 0, false},
+		{false, VRING_PACKED_EVENT_FLAG_DESC, 1, true}, /* not negotiated */
+		{false, VRING_PACKED_EVENT_FLAG_ENABLE, 1, true},
+		{false, VRING_PACKED_EVENT_FLAG_DISABLE, 0, false},
+	};
+	const struct wish *w = conf->format == &fake_split ? split : packed;
+	unsigned int n = conf->format == &fake_split ? 4 : 7;
+
+	for (; n > 0; n--, w++) {
+		struct bed_conf c = *conf;
+		struct bed *b;
+
+		c.event_idx = w->event_idx;
+		b = bed_new(&c);
+		c.format->wish(&b->guest, w->flags, c.format->after(c.size, c.start, w->after));
+		assert_int_equal(burst(b, 1), w->notify);
+		drain(b);
+		bed_free(b);
+	}
 }
 
 static void
@@ -220,9 +260,9 @@ main(void)
 		{"both header lengths, every frame length", headers},
 		{"a header that is almost there already", headers_left_alone},
 		{"moved data and too long frames are refused, the buffer stays lent", refused},
-		{"notification by the avail ring's flag", notify_by_flag, true},
-		{"notification by event index, exactly when it is passed", notify_by_event, true,
-			true},
+		{"notification by flag", notify_by_flag, true},
+		{"notification by event index, exactly when it is passed", notify_by_event, true},
+		{"notification by flag or by event index, whichever counts", notify_by_either},
 		{"nothing is delivered to a closed queue", closed},
 	};
 

@@ -97,6 +97,8 @@ static void
 by_both(const struct bed_conf *conf)
 {
 	struct bed *b = bed_new(conf);
+	/* Ring entries that six chains of two descriptors take. */
+	uint16_t six = conf->format == &fake_packed ? 12 : 6;
 	struct iovt_rxq_stats stats;
 	uint16_t avail, used;
 
@@ -116,11 +118,11 @@ by_both(const struct bed_conf *conf)
 	b->q = NULL;
 	assert_int_equal(stats.rewound, 2);
 	assert_int_equal(stats.flushed, 4);
-	assert_int_equal(avail, conf->format->after(conf->size, conf->start, 6));
-	assert_int_equal(used, conf->format->after(conf->size, conf->start, 6));
+	assert_int_equal(avail, conf->format->after(conf->size, conf->start, six));
+	assert_int_equal(used, conf->format->after(conf->size, conf->start, six));
 	for (int i = 0; i < 4; i++)
 		bed_expect_flushed(b);
-	/* Two ring entries a buffer; one was not taken, two are as if never taken, more to come. */
+	/* Of the ring's eight, two are as if never taken. */
 	assert_int_equal(b->guest.nr_posted, conf->size / 2 - 6);
 	reopen(b, avail, used);
 	bed_free(b);
@@ -280,7 +282,7 @@ no_kicks(const struct bed_conf *conf)
 {
 	struct bed *b = bed_new(conf);
 
-	assert_int_equal(b->guest.split.used->flags, VRING_USED_F_NO_NOTIFY);
+	assert_false(conf->format->kicks(&b->guest));
 	bed_free(b);
 }
 
@@ -288,11 +290,11 @@ int
 main(void)
 {
 	static const struct unit_case cases[] = {
-		{"the guest is told that kicks are not needed", no_kicks, false, true},
+		{"the guest is told that kicks are not needed", no_kicks},
 		{"an idle queue goes on where it was", unused, true},
 		{"the newest buffers are given back by rewinding", by_rewind, true},
 		{"older buffers are given back with length 0", by_flush, true},
-		{"both ways at once", by_both, false, true},
+		{"both ways at once", by_both},
 		{"a rewind is not confused by an id's older uses", rewind_after_recycling, true},
 		{"nothing is rewound past a copy", no_rewind_past_copy},
 		{"late buffers are counted, and free the queue when they are back", late, true},

@@ -80,8 +80,6 @@ unit_run(const char *subject, const struct unit_case *cases, unsigned int nr)
 	CHECK(instances != NULL && tests != NULL && names != NULL);
 	for (unsigned int f = 0; f < NR_FORMATS; f++) {
 		for (unsigned int i = 0; i < nr; i++) {
-			if (cases[i].split_only && formats[f] != &fake_split)
-				continue;
 			instances[n] = (struct instance){&cases[i], formats[f]};
 			snprintf(names[n], sizeof(names[n]), "%s ring: %s", formats[f]->name,
 				cases[i].name);
