@@ -18,7 +18,7 @@ CONFIGURATIONS = {
     "close": ("revocation.pml", "BASE CLOSE REAP LEND_MAX=1", False),
     "answered-base": ("revocation.pml", "BASE LEND_MAX=1", True),
     "answered-enable": ("revocation.pml", "ENABLE PORT_RESTART LEND_MAX=1", True),
-    "answered-close": ("revocation.pml", "ENABLE CLOSE REAP LEND_MAX=1", True),
+    "answered-close": ("revocation.pml", "CALL CLOSE REAP LEND_MAX=1", True),
     "snapshot": ("snapshot.pml", "", False),
 }
 
