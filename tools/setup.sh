@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # The one list of packages: for building and the demo, and what the tests need besides.
 build='gcc libc6-dev meson ninja-build pkg-config dpkg-dev python3 libdpdk-dev dpdk dpdk-dev
 	libpcap-dev libcmocka-dev libjansson-dev iproute2'
-check='clang clang-format libclang-rt-dev openvswitch-switch-dpdk shellcheck'
+check='clang clang-format libclang-rt-dev openvswitch-switch-dpdk shellcheck spin'
 
 case ${1-} in
 build) wanted=$build ;;

@@ -42,7 +42,12 @@ struct guest {
 	bool dead; /* the snapshot is gone: to be reaped */
 	unsigned int nr;
 	struct region region[IOVT_MEM_REGIONS_MAX];
-	/* Guests whose mapping of physical pages that are ours too the device uses: kept alive. */
+	/*
+	 * Guests whose mapping of physical pages that are ours too the device uses: kept until we are freed.
+	 * They may be dead, as their last reference goes on any lcore at any time; so it is counted here,
+	 * under the control lock, and not there.
+	 */
+	unsigned int sharers;
 	unsigned int nr_shared;
 	struct guest **shared;
 };
@@ -117,7 +122,7 @@ share_page(struct guest *g, uint64_t iova)
 	struct guest *other, **shared;
 
 	TAILQ_FOREACH(other, &guests, next) {
-		if (other == g || other->dead || !has_mapped(other, g->dma, iova))
+		if (other == g || !has_mapped(other, g->dma, iova))
 			continue;
 		if (shares_with(g, other))
 			return 0;
@@ -126,7 +131,7 @@ share_page(struct guest *g, uint64_t iova)
 			return -ENOMEM;
 		g->shared = shared;
 		g->shared[g->nr_shared++] = other;
-		iovt_guest_mem_ref(other->mem);
+		other->sharers++;
 		return 0;
 	}
 	return 0;
@@ -238,7 +243,7 @@ guest_free(struct guest *g)
 		region_unmap(&g->region[i]);
 	}
 	for (unsigned int i = 0; i < g->nr_shared; i++)
-		iovt_guest_mem_unref(g->shared[i]->mem);
+		g->shared[i]->sharers--;
 	free(g->shared);
 	free(g);
 }
@@ -251,7 +256,7 @@ reap_dead(void)
 
 	do {
 		TAILQ_FOREACH(g, &guests, next)
-			if (__atomic_load_n(&g->dead, __ATOMIC_ACQUIRE))
+			if (__atomic_load_n(&g->dead, __ATOMIC_ACQUIRE) && g->sharers == 0)
 				break;
 		if (g != NULL)
 			guest_free(g);

@@ -146,11 +146,12 @@ struct vhost_port {
 	bool registered;       /* with librte_vhost */
 
 	/* The guest. */
-	int vid;      /* -1: no connection */
-	bool running; /* between new_device and destroy_device */
-	bool paused;  /* inside a message that changes memory or rings */
-	bool masking; /* inside a message that replaces a notification fd */
-	bool started; /* by the application */
+	int vid;         /* -1: no connection */
+	bool running;    /* between new_device and destroy_device */
+	bool has_memory; /* the last SET_MEM_TABLE succeeded: rte_vhost_get_mem_table() is safe */
+	bool paused;     /* inside a message that changes memory or rings */
+	bool masking;    /* inside a message that replaces a notification fd */
+	bool started;    /* by the application */
 	bool enabled[2 * VHOST_QUEUES_MAX];
 	uint64_t features;
 	struct guest *guest;

@@ -140,6 +140,9 @@ vhost_close(struct rte_eth_dev *dev)
 	/* Disconnects the guest, through our callbacks: not under the control lock. */
 	vhost_unlisten(p);
 	control_lock();
+	/* librte_vhost tells of no end of the connection then. */
+	vhost_drop_guest(p);
+	p->vid = -1;
 	mapping_unclaim(p);
 	control_unlock();
 	mapping_cancel_deferred(p);

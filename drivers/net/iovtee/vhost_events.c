@@ -35,6 +35,7 @@ enum request {
 	SET_VRING_KICK = 12,
 	SET_VRING_CALL = 13,
 	SET_VRING_ERR = 14,
+	SET_VRING_ENABLE = 18,
 	SEND_RARP = 19,
 };
 
@@ -43,7 +44,13 @@ struct message {
 	uint32_t request;
 	uint32_t flags;
 	uint32_t size; /* bytes of payload */
-	uint64_t u64;  /* the payload of requests with one number */
+	union {
+		uint64_t u64; /* of requests with one number */
+		struct {
+			uint32_t index;
+			uint32_t num;
+		} vring;
+	};
 } __attribute__((packed));
 
 /*
@@ -119,10 +126,22 @@ replaces_fd(uint32_t request)
 	return request == SET_VRING_KICK || request == SET_VRING_CALL || request == SET_VRING_ERR;
 }
 
+/*
+ * librte_vhost acknowledges this message before it calls vring_state_changed(), and the acknowledgement says
+ * that the ring has stopped.
+ */
+static bool
+disables_ring(const struct message *m)
+{
+	return m->request == SET_VRING_ENABLE && m->size == sizeof(m->vring) && m->vring.num == 0 &&
+		m->vring.index < 2 * VHOST_QUEUES_MAX;
+}
+
 static enum rte_vhost_msg_result
 before_message(int vid, void *msg)
 {
-	uint32_t request = ((const struct message *)msg)->request;
+	const struct message *m = msg;
+	uint32_t request = m->request;
 	struct vhost_port *p = port_by_vid(vid);
 
 	if (p == NULL || p->vid != vid)
@@ -132,6 +151,10 @@ before_message(int vid, void *msg)
 		reply_time_begin(&p->reply_time);
 	p->paused = changes_rings(request);
 	p->masking = replaces_fd(request);
+	if (disables_ring(m))
+		p->enabled[m->vring.index] = false;
+	if (request == SET_MEM_TABLE)
+		p->has_memory = false; /* until it succeeds */
 	if (p->masking)
 		vhost_hide_callfds(p);
 	else
@@ -155,6 +178,8 @@ after_message(int vid, void *msg)
 		reply_time_end(&p->reply_time);
 	else if (m->request == SEND_RARP && m->size == sizeof(m->u64))
 		vhost_announce(p, m->u64);
+	else if (m->request == SET_MEM_TABLE)
+		p->has_memory = true;
 	p->paused = false;
 	if (p->running)
 		rte_vhost_get_negotiated_features(vid, &p->features);
@@ -187,7 +212,7 @@ new_connection(int vid)
 		ret = -1;
 	} else {
 		p->vid = vid;
-		p->running = p->paused = p->masking = false;
+		p->running = p->has_memory = p->paused = p->masking = false;
 		memset(p->enabled, 0, sizeof(p->enabled));
 	}
 	control_unlock();

@@ -308,7 +308,7 @@ retarget(struct vhost_port *p)
 void
 vhost_sync(struct vhost_port *p)
 {
-	bool ready = p->running && p->started && !p->paused;
+	bool ready = p->running && p->has_memory && p->started && !p->paused;
 
 	if (ready && p->guest == NULL) {
 		p->guest = guest_create(p->vid, mapping_dma_device(p));

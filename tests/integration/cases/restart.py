@@ -95,3 +95,20 @@ def switch_port_restart(bed):
         for command in ("stop", "port stop all", "port start all", "start"):
             pvp.switch.cmd(command)
     restart_rounds(bed, restart)
+
+
+@test("switch-port-closed")
+def switch_port_closed(bed):
+    """The switch closes the vhost port of a connected guest: it lets go of the guest's memory."""
+    bed.need_iovtee()
+    pvp = Pvp(bed, rate=RATE)
+    pvp.start_nf()
+    pvp.start_source()
+    pvp.wait_returned(RATE // 10)
+    guest = pvp.nf.shared_files()
+    check(guest & pvp.switch.shared_files(), "the guest's memory is not mapped to begin with")
+    port = pvp.switch.telemetry.ports()[pvp.vhost]
+    for command in ("stop", "port stop all", f"port close {port}"):
+        pvp.switch.cmd(command)
+    left = guest & pvp.switch.shared_files()
+    check(not left, f"the switch has the closed port's guest mapped: {left}")

@@ -107,3 +107,9 @@ class Process:
     def map_count(self):
         with open(f"/proc/{self.pid}/maps", "rb") as maps:
             return sum(1 for _ in maps)
+
+    def shared_files(self):
+        """Files that are mapped shared and writable, by device and inode."""
+        with open(f"/proc/{self.pid}/maps", errors="replace") as maps:
+            fields = [line.split() for line in maps]
+        return {(f[3], f[4]) for f in fields if f[1] == "rw-s" and f[4] != "0"}
