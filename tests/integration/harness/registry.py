@@ -2,8 +2,8 @@
 """The list of tests: a function becomes one by the decorator @test(NAME)."""
 import importlib
 
-MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.slow", "cases.restart",
-           "cases.kill", "cases.pool", "cases.badinput", "cases.refuse", "ovs_smoke")
+MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.offload", "cases.slow",
+           "cases.restart", "cases.kill", "cases.pool", "cases.badinput", "cases.refuse", "ovs_smoke")
 _tests = []
 
 
