@@ -33,10 +33,11 @@ def large_packets(*lengths):
 class Guest:
     """rx: Rx offloads it has enabled, which decide what it negotiates."""
 
-    def __init__(self, bed, socket, rx=(), size=QUEUE_SIZE):
+    def __init__(self, bed, socket, rx=(), size=QUEUE_SIZE, packed=0):
         self.path = bed.path("guest.pcap")
         self.testpmd = Testpmd(
-            bed, "guest", [f"net_virtio_user0,path={socket},queue_size={size},mac={NF_MAC}",
+            bed, "guest", [f"net_virtio_user0,path={socket},queue_size={size},mac={NF_MAC},"
+                           f"packed_vq={packed}",
                            f"net_pcap0,rx_pcap={empty(bed)},tx_pcap={self.path}"],
             eal=["--single-file-segments"], app=[f"--rxd={size}", f"--txd={size}"]).ready()
         configure(self.testpmd, 0, [f"port config 0 rx_offload {name} on" for name in rx])
@@ -84,12 +85,12 @@ def forward(switch, port, mode, commands):
     switch.cmd("start")
 
 
-def through_nic(bed, frames, mode, commands, rx=()):
+def through_nic(bed, frames, mode, commands, rx=(), packed=0):
     """Frames that a NIC has written into the guest's memory. Returns what the guest got, and the counters."""
     bed.need_iovtee()
     pvp = Pvp(bed, frames=frames, trust=1)
     port = pvp.switch.port(pvp.vhost)
-    guest = Guest(bed, pvp.socket, rx).start()
+    guest = Guest(bed, pvp.socket, rx, packed=packed).start()
     forward(pvp.switch, port, mode, commands(port))
     wait_until(lambda: pvp.counters()["mapped"] == 1, 10, "the queue to be mapped")
     pvp.start_source()
@@ -104,33 +105,35 @@ def through_nic(bed, frames, mode, commands, rx=()):
     return received, counters
 
 
-@test("offload-checksum-by-guest")
-def checksum_by_guest(bed):
-    """GUEST_CSUM: in place, with the pseudo header's part of the checksum."""
+def sum_in_place(bed, rx, check_sums, summed, packed=0):
+    """Checksums change nothing else, and leave frames zero-copy; summed counts them."""
     frames = small_packets()
-    received, counters = through_nic(bed, frames, "csum", checksum_commands,
-                                     ("tcp_cksum", "udp_cksum"))
+    received, counters = through_nic(bed, frames, "csum", checksum_commands, rx, packed)
     check_equal(len(received), len(frames), "frames")
     for before, after in zip(map(Packet, frames), map(Packet, received)):
-        after.check_partial()
+        check_sums(after)
         check(before.without_sums() == after.without_sums(), "a frame has changed")
     check_equal(counters["zero_copy_packets"], len(frames), "zero_copy_packets")
-    check_equal(counters["csum_by_guest"], len(frames), "csum_by_guest")
-    check_equal(counters["csum_in_software"], 0, "csum_in_software")
+    check_equal(counters[summed], len(frames), summed)
+    check_equal(counters["csum_by_guest"] + counters["csum_in_software"], len(frames), "checksums")
+
+
+@test("offload-checksum-by-guest")
+def checksum_by_guest(bed):
+    """GUEST_CSUM: the pseudo header's part of the checksum."""
+    sum_in_place(bed, ("tcp_cksum", "udp_cksum"), Packet.check_partial, "csum_by_guest")
 
 
 @test("offload-checksum-in-software")
 def checksum_in_software(bed):
-    """A guest without GUEST_CSUM: in place, with whole checksums."""
-    frames = small_packets()
-    received, counters = through_nic(bed, frames, "csum", checksum_commands)
-    check_equal(len(received), len(frames), "frames")
-    for before, after in zip(map(Packet, frames), map(Packet, received)):
-        after.check_complete()
-        check(before.without_sums() == after.without_sums(), "a frame has changed")
-    check_equal(counters["zero_copy_packets"], len(frames), "zero_copy_packets")
-    check_equal(counters["csum_in_software"], len(frames), "csum_in_software")
-    check_equal(counters["csum_by_guest"], 0, "csum_by_guest")
+    """A guest without GUEST_CSUM: whole checksums."""
+    sum_in_place(bed, (), Packet.check_complete, "csum_in_software")
+
+
+@test("offload-checksum-packed")
+def checksum_packed(bed):
+    """The same to a packed ring."""
+    sum_in_place(bed, (), Packet.check_complete, "csum_in_software", packed=1)
 
 
 @test("offload-vlan-insert")
