@@ -6,8 +6,9 @@
  *   vhost_args.c    devargs                      vhost_stats.c  counters
  *   vhost_driver.c  probe, remove, socket        vhost_events.c librte_vhost's callbacks
  *   vhost_ops.c     ethdev operations            mapping.c      queues on to the uplink and off
- *   vhost_queue.c   queues up and down          vhost_announce.c  RARP after a migration
- *   reply_time.c    how long a revocation takes
+ *   vhost_queue.c   queues up and down           vhost_announce.c  RARP after a migration
+ *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
+ *   vhost_limit.c   the guest's MTU
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
@@ -21,6 +22,7 @@
 
 #include "guest.h"
 #include "mapping.h"
+#include "offload.h"
 #include "reply_time.h"
 #include "rxq.h"
 #include "txq.h"
@@ -59,10 +61,18 @@ struct vhost_tx_stats {
 	uint64_t copied_segments;
 	uint64_t copied_moved;
 	uint64_t copied_shared;
+	uint64_t copied_offload;
+	uint64_t csum_by_guest;
+	uint64_t csum_in_software;
+	uint64_t gso_packets;
+	uint64_t segmented_packets;
+	uint64_t dropped_segments;
 	uint64_t dropped_no_buffer;
 	uint64_t dropped_not_ready;
 	uint64_t dropped_too_big;
+	uint64_t dropped_mtu;
 	uint64_t dropped_isolation;
+	uint64_t dropped_offload;
 };
 
 struct vhost_txq;
@@ -75,12 +85,14 @@ typedef uint16_t (*vhost_receive_fn)(struct vhost_rxq *q, struct rte_mbuf **pkts
 /* A receive virtqueue of the guest. Control changes it while all senders are gated out. */
 struct vhost_txq {
 	vhost_send_fn send; /* for the ring format and the features of rxq */
-	bool csum;          /* the guest takes DATA_VALID */
 	struct vhost_call call;
 	struct iovt_rxq *rxq; /* NULL while the guest's queue is not running */
 	struct tee_pool *tee; /* of the mapped uplink queue, NULL: not mapped */
 	struct rte_mempool *tee_mp;
 	struct vhost_tx_stats stats;
+	struct offload_takes takes; /* what the guest has negotiated */
+	vhost_send_fn send_fitting; /* what vhost_limit.c has put itself before */
+	uint32_t frame_max;         /* bytes of a frame, to a guest with an MTU */
 
 	/* Control side. */
 	struct vhost_port *port;
@@ -107,7 +119,8 @@ struct vhost_rx_stats {
 /* A transmit virtqueue of the guest, and the Rx queue of the port. Control changes it behind the gate. */
 struct vhost_rxq {
 	struct gate gate;
-	vhost_receive_fn receive; /* for the ring format and the features of txq */
+	vhost_receive_fn receive;        /* for the ring format and the features of txq */
+	vhost_receive_fn receive_tagged; /* without the stripping of VLAN tags */
 	bool announce; /* the next burst begins with a packet that tells where the guest is */
 	struct vhost_call call;
 	struct iovt_txq *txq; /* NULL while the guest's queue is not running */
@@ -154,6 +167,7 @@ struct vhost_port {
 	bool started;    /* by the application */
 	bool enabled[2 * VHOST_QUEUES_MAX];
 	uint64_t features;
+	uint16_t mtu; /* which the front end has told the guest, 0: none */
 	struct guest *guest;
 	struct rte_ether_addr announced; /* the guest's address, see vhost_rxq.announce */
 	struct reply_time reply_time;
@@ -207,8 +221,8 @@ bool vhost_buffers_bindable(const struct vhost_txq *q);
 /* vhost_rx.c */
 uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 
-/** The function for batches from this queue. */
-vhost_receive_fn vhost_receive_for(const struct iovt_txq *txq);
+/** Choose how batches come from the virtqueue q->txq. The poller gated out. */
+void vhost_rx_set_receive(struct vhost_rxq *q);
 
 /** Packets that wait in the guest's queue. The queue's own thread. */
 uint32_t vhost_rx_queue_count(void *queue);
@@ -222,6 +236,38 @@ int vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool);
 vhost_send_fn vhost_send_for(const struct iovt_rxq *rxq, bool csum);
 
 uint16_t vhost_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
+
+/** Count a delivery in *how. @return ret, or 0: a packet too large for the guest is dropped, and done with */
+static inline int
+vhost_account(struct vhost_txq *q, const struct rte_mbuf *m, int ret, uint64_t *how)
+{
+	if (likely(ret == 0)) {
+		(*how)++;
+		q->stats.packets++;
+		q->stats.bytes += m->pkt_len;
+	} else if (ret == -EMSGSIZE) {
+		q->stats.dropped_too_big++;
+		ret = 0;
+	}
+	return ret;
+}
+
+/* vhost_offload.c */
+
+/**
+ * Deliver a packet with one of OFFLOAD_ANY, inside a burst.
+ *
+ * @param own it lies in a buffer of this queue, and may be delivered there.
+ * @param copy_reason the counter for it, if it is copied.
+ * @return 0: done with it (delivered, or dropped and counted); -ENOBUFS: the guest has no room now;
+ *   -EPROTO: its ring is broken.
+ */
+int vhost_offload_deliver(struct vhost_txq *q, struct rte_mbuf *m, bool own, uint64_t *copy_reason);
+
+/* vhost_limit.c */
+
+/** Let send do the sending; to a guest that was told an MTU, only what that allows. Senders gated out. */
+void vhost_limit_frames(struct vhost_txq *q, vhost_send_fn send);
 
 /* vhost_announce.c */
 

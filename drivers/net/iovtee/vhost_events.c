@@ -55,14 +55,14 @@ struct message {
 
 /*
  * What the engine does not do is not offered: completion in order, and requests to finish checksums or
- * segmentation for the guest.
+ * segmentation for the guest. GUEST_UFO means fragments of UDP, which DPDK's flags do not tell from
+ * datagrams of a common length.
  */
 #define FEATURES_OFF                                                                               \
 	(UINT64_C(1) << VIRTIO_F_IN_ORDER | UINT64_C(1) << VIRTIO_NET_F_CSUM |                     \
 		UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |    \
 		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
-		UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |  \
-		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO | UINT64_C(1) << VIRTIO_NET_F_GUEST_ECN)
+		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO)
 
 static struct vhost_port *
 port_by_path(const char *path)
@@ -234,6 +234,16 @@ destroy_connection(int vid)
 	control_unlock();
 }
 
+/* The MTU is the front end's to say. */
+static void
+take_mtu(struct vhost_port *p)
+{
+	if (rte_vhost_get_mtu(p->vid, &p->mtu) < 0)
+		p->mtu = 0;
+	if (p->mtu > 0)
+		p->data->mtu = p->mtu;
+}
+
 static int
 new_device(int vid)
 {
@@ -243,6 +253,7 @@ new_device(int vid)
 		return -1;
 	control_lock();
 	rte_vhost_get_negotiated_features(vid, &p->features);
+	take_mtu(p);
 	p->running = true;
 	vhost_sync(p);
 	control_unlock();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The vhost port's ethdev operations. */
 #include "control.h"
+#include "log.h"
 #include "vhost.h"
 #include "vhost_driver.h"
 
@@ -50,7 +51,11 @@ info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_rx_queues = p->conf.queues;
 	info->max_tx_queues = p->conf.queues;
 	info->min_rx_bufsize = 0;
-	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	/* Nothing is left to be prepared by the application: there is no tx_pkt_prepare. */
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_VLAN_INSERT |
+		RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+		RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
 	return 0;
 }
 
@@ -120,10 +125,21 @@ mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
 	return 0;
 }
 
+/* Any, but no more than the guest was told: longer frames would be dropped. */
 static int
 mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
-	return 0;
+	const struct vhost_port *p = vhost_of(dev);
+	uint16_t told;
+
+	control_lock();
+	told = p->running ? p->mtu : 0;
+	control_unlock();
+	if (told == 0 || mtu <= told)
+		return 0;
+	IOVTEE_LOG(ERR, "%s: MTU %u: the guest was told %u; set it where the guest is started",
+		dev->data->name, mtu, told);
+	return -EINVAL;
 }
 
 /* The state is kept by the events of the guest. */

@@ -128,6 +128,19 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 	return iovt_rxq_create(&c, rxq);
 }
 
+static struct offload_takes
+guest_takes(const struct vhost_port *p)
+{
+	bool csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
+
+	return (struct offload_takes){
+		.csum = csum,
+		.tso4 = csum && has_feature(p, VIRTIO_NET_F_GUEST_TSO4),
+		.tso6 = csum && has_feature(p, VIRTIO_NET_F_GUEST_TSO6),
+		.ecn = has_feature(p, VIRTIO_NET_F_GUEST_ECN),
+	};
+}
+
 static void
 txq_up(struct vhost_txq *q)
 {
@@ -146,8 +159,8 @@ txq_up(struct vhost_txq *q)
 	mapping_on(q, rxq);
 	vhost_close_gates(p);
 	q->rxq = rxq;
-	q->csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
-	q->send = vhost_send_for(rxq, q->csum);
+	q->takes = guest_takes(p);
+	vhost_limit_frames(q, vhost_send_for(rxq, q->takes.csum));
 	q->error_logged = false;
 	vhost_open_gates(p);
 }
@@ -242,7 +255,7 @@ rxq_up(struct vhost_rxq *q)
 	}
 	gate_close(&q->gate);
 	q->txq = txq;
-	q->receive = vhost_receive_for(txq);
+	vhost_rx_set_receive(q);
 	q->error_logged = false;
 	gate_open(&q->gate);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The vhost port's hot path, from the guest: its packets are copied into the switch's mbufs. */
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
@@ -164,12 +165,32 @@ receive_logged(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 	return rx_batch(q, q->txq->vr.format, true, pkts, n);
 }
 
-vhost_receive_fn
-vhost_receive_for(const struct iovt_txq *txq)
+static vhost_receive_fn
+receive_for(const struct iovt_txq *txq)
 {
 	if (txq->log.mark != NULL)
 		return receive_logged;
 	return txq->vr.format == IOVT_SPLIT ? receive_split : receive_packed;
+}
+
+static uint16_t
+receive_stripped(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t got = q->receive_tagged(q, pkts, n);
+
+	for (uint16_t i = 0; i < got; i++)
+		rte_vlan_strip(pkts[i]);
+	return got;
+}
+
+void
+vhost_rx_set_receive(struct vhost_rxq *q)
+{
+	uint64_t offloads = q->port->data->dev_conf.rxmode.offloads;
+
+	q->receive_tagged = receive_for(q->txq);
+	q->receive = offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP ? receive_stripped
+							      : q->receive_tagged;
 }
 
 uint16_t

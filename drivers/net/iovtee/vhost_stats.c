@@ -23,10 +23,18 @@ static const struct counter sent[] = {
 	SENT(copied_segments),
 	SENT(copied_moved),
 	SENT(copied_shared),
+	SENT(copied_offload),
+	SENT(csum_by_guest),
+	SENT(csum_in_software),
+	SENT(gso_packets),
+	SENT(segmented_packets),
+	SENT(dropped_segments),
 	SENT(dropped_no_buffer),
 	SENT(dropped_not_ready),
 	SENT(dropped_too_big),
+	SENT(dropped_mtu),
 	SENT(dropped_isolation),
+	SENT(dropped_offload),
 };
 
 #define RING(n)                                                                                    \
@@ -74,7 +82,7 @@ copied_packets(const struct vhost_txq *q)
 	const struct vhost_tx_stats *s = &q->stats;
 
 	return s->copied_unbound + s->copied_foreign + s->copied_segments + s->copied_moved +
-		s->copied_shared;
+		s->copied_shared + s->copied_offload;
 }
 
 static uint64_t

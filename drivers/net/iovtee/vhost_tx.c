@@ -6,6 +6,7 @@
 
 #include "copy.h"
 #include "log.h"
+#include "offload.h"
 #include "vhost.h"
 
 /* Packets handled at a time: bounds the arrays on the stack. */
@@ -38,12 +39,12 @@ hdr_for(const struct rte_mbuf *m, const bool csum)
 		: &hdr_plain;
 }
 
-/* Nobody else may hold a packet that the guest gets in place, and it is whole. */
-static inline bool
-is_unshared(const struct rte_mbuf *m, const struct tee_rec *rec)
+/* 0: nobody else holds this packet, and it is whole. Only then may the guest have it in place. */
+static inline uint64_t
+shared_or_split(const struct rte_mbuf *m, const struct tee_rec *rec)
 {
-	return ((rte_mbuf_refcnt_read(m) ^ 1) | (m->nb_segs ^ 1) |
-		       (rte_mbuf_ext_refcnt_read(&rec->shinfo) ^ 1)) == 0;
+	return (rte_mbuf_refcnt_read(m) ^ 1) | (m->nb_segs ^ 1) |
+		(rte_mbuf_ext_refcnt_read(&rec->shinfo) ^ 1);
 }
 
 /*
@@ -64,7 +65,8 @@ deliver_in_place(struct vhost_txq *q, const struct mode mode, struct rte_mbuf **
 		struct rte_mbuf *m = pkts[i];
 		struct tee_rec *rec = tee_rec(tee, m);
 
-		if (unlikely(m->pool != tee_mp || rec->rxq != rxq || !is_unshared(m, rec)))
+		if (unlikely(m->pool != tee_mp || rec->rxq != rxq ||
+			    (shared_or_split(m, rec) | (m->ol_flags & OFFLOAD_ANY)) != 0))
 			break;
 		if (unlikely(!iovt_run_complete(&run, mode.format, rec->id,
 			    rte_pktmbuf_mtod(m, void *), m->data_len, hdr_for(m, mode.csum))))
@@ -97,7 +99,21 @@ copy_reason(struct vhost_txq *q, const struct rte_mbuf *m)
 	if (root != m || rte_mbuf_refcnt_read(m) != 1 ||
 		rte_mbuf_ext_refcnt_read(&rec->shinfo) != 1)
 		return &q->stats.copied_shared;
-	return rec->rxq != q->rxq ? &q->stats.copied_foreign : &q->stats.copied_moved;
+	if (rec->rxq != q->rxq)
+		return &q->stats.copied_foreign;
+	return m->ol_flags & OFFLOAD_ANY ? &q->stats.copied_offload : &q->stats.copied_moved;
+}
+
+/* Does a packet lie in a buffer of this queue, and may be delivered there? */
+static bool
+is_own(const struct vhost_txq *q, const struct rte_mbuf *m)
+{
+	const struct tee_rec *rec;
+
+	if (m->pool != q->tee_mp)
+		return false;
+	rec = tee_rec(q->tee, m);
+	return rec->rxq == q->rxq && shared_or_split(m, rec) == 0;
 }
 
 /* Data in the memory of a guest that is not trusted may go to that guest only. */
@@ -143,28 +159,22 @@ deliver_copy(struct vhost_txq *q, const struct mode mode, struct rte_mbuf *m)
 	uint64_t *reason = &q->stats.copied_unbound;
 	int ret;
 
-	if (unlikely((m->ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)) ||
+	if (unlikely((m->ol_flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT | OFFLOAD_ANY)) ||
 		    m->nb_segs != 1)) {
 		reason = copy_reason(q, m);
 		if (!may_deliver(q, m)) {
 			q->stats.dropped_isolation++;
 			return 0;
 		}
+		if (m->ol_flags & OFFLOAD_ANY)
+			return vhost_offload_deliver(q, m, is_own(q, m), reason);
 	}
 	if (likely(m->nb_segs == 1 && !mode.log))
 		ret = iovt_rx_copy(q->rxq, mode.format, rte_pktmbuf_mtod(m, void *), m->data_len,
 			hdr);
 	else
 		ret = copy_segments(q->rxq, m, hdr);
-	if (likely(ret == 0)) {
-		(*reason)++;
-		q->stats.packets++;
-		q->stats.bytes += m->pkt_len;
-	} else if (ret == -EMSGSIZE) {
-		q->stats.dropped_too_big++;
-		ret = 0;
-	}
-	return ret;
+	return vhost_account(q, m, ret, reason);
 }
 
 /*
@@ -253,7 +263,7 @@ send_packed_csum(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 static uint16_t
 send_logged(struct vhost_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return tx_batch(q, (struct mode){q->rxq->vr.format, q->csum, .log = true}, pkts, n);
+	return tx_batch(q, (struct mode){q->rxq->vr.format, q->takes.csum, .log = true}, pkts, n);
 }
 
 vhost_send_fn

@@ -7,7 +7,7 @@ from .process import wait_until
 
 ZERO_COPY_SHARE = 0.99
 COPY_REASONS = ("copied_unbound", "copied_foreign", "copied_segments", "copied_moved",
-                "copied_shared")
+                "copied_shared", "copied_offload")
 SPENT = ("zero_copy_packets", "copied_reclaimed", "rewound", "flushed", "abandoned", "late",
          "outstanding")
 

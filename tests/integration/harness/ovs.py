@@ -27,7 +27,7 @@ class _Vswitchd(Process):
 
 
 class Ovs(DpdkPorts):
-    def __init__(self, bed, plugins):
+    def __init__(self, bed, plugins, config=()):
         if not os.path.exists(VSWITCHD):
             raise Skip(f"{VSWITCHD} is not installed (package openvswitch-switch-dpdk)")
         self.bed = bed
@@ -40,7 +40,8 @@ class Ovs(DpdkPorts):
         self.runtime = runtime_dir(bed, "ovs")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                    f"other_config:dpdk-socket-limit={HUGE_MB}",
-                   f'other_config:dpdk-extra="{extra}"', "other_config:pmd-cpu-mask=0x2")
+                   f'other_config:dpdk-extra="{extra}"', "other_config:pmd-cpu-mask=0x2",
+                   *(f"other_config:{item}" for item in config))
         self.daemon = _Vswitchd(bed, "vswitchd", [
             VSWITCHD, self.db, "--unixctl=" + bed.path("vswitchd.ctl"), "--no-chdir"],
             {**self.env, "RUNTIME_DIRECTORY": self.runtime})

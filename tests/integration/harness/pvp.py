@@ -21,7 +21,7 @@ def mac_bytes(text):
 
 
 class Pvp:
-    """Traffic is the recorded one, sent once, or that of the NIC's endless generator.
+    """Traffic is the recorded one, sent once, or these frames, or that of the NIC's endless generator.
 
     queues are those in use, guest_queues those of the guest's port and nic_queues those that the NIC
     has (as many if not given); rate is in
@@ -30,7 +30,7 @@ class Pvp:
     ports. Devargs of the vhost port are given as keywords: trust=0, starve="host", ..."""
 
     def __init__(self, bed, queues=1, guest_queues=None, nic_queues=None, rate=0, generator=None, retry=True,
-                 eal=(), client=False, extra=(), **vhost):
+                 eal=(), client=False, extra=(), frames=None, **vhost):
         self.bed = bed
         self.guest_queues = guest_queues or queues
         self.retry = retry
@@ -44,7 +44,7 @@ class Pvp:
         self._nf_count = 0
         if generator is None:
             self.tx_pcap, rx_pcap = bed.path("out.pcap"), bed.path("in.pcap")
-            self.sent = to_one_host(bed.session.frames(), mac_bytes(NF_MAC))
+            self.sent = frames or to_one_host(bed.session.frames(), mac_bytes(NF_MAC))
             pcap.write(rx_pcap, self.sent)
             source = f"rx_pcap={rx_pcap},tx_pcap={self.tx_pcap}"
         else:

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames longer than the guest's MTU are dropped in the middle of a batch, the others sent in order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "vhost.h"
+
+#define N 6
+
+static struct vhost_port port;
+static struct vhost_txq q;
+static struct rte_mbuf mbuf[N];
+static struct rte_mbuf *pkts[N];
+static unsigned int nr_sent, room;
+
+/* Takes as many as there is room for, and they are the next fitting ones. */
+static uint16_t
+send_some(struct vhost_txq *txq, struct rte_mbuf **p, uint16_t n)
+{
+	uint16_t taken = RTE_MIN(n, room);
+
+	assert_ptr_equal(txq, &q);
+	assert_true(n > 0);
+	room -= taken;
+	nr_sent += taken;
+	for (uint16_t i = 0; i < taken; i++)
+		rte_mbuf_refcnt_set(p[i], 7);
+	return taken;
+}
+
+/* Those of bits long are a byte too long. */
+static uint16_t
+send_batch(unsigned int bits, uint64_t flags, unsigned int space)
+{
+	for (unsigned int i = 0; i < N; i++) {
+		mbuf[i] = (struct rte_mbuf){.pkt_len = 1518 + (bits >> i & 1),
+			.ol_flags = flags,
+			.nb_segs = 1};
+		rte_mbuf_refcnt_set(&mbuf[i], 2);
+		pkts[i] = &mbuf[i];
+	}
+	nr_sent = 0;
+	room = space;
+	q.stats.dropped_mtu = 0;
+	return q.send(&q, pkts, N);
+}
+
+/* Every one of a batch's done packets was sent if it fits, else freed; the others are the caller's. */
+static void
+expect_done(unsigned int bits, uint16_t done)
+{
+	unsigned int dropped = 0;
+
+	for (unsigned int i = 0; i < N; i++) {
+		bool drop = bits >> i & 1;
+
+		assert_int_equal(rte_mbuf_refcnt_read(&mbuf[i]), i >= done ? 2 : drop ? 1 : 7);
+		dropped += i < done && drop;
+	}
+	assert_int_equal(q.stats.dropped_mtu, dropped);
+	assert_int_equal(nr_sent, done - dropped);
+}
+
+static void
+every_batch(void **state)
+{
+	port.mtu = 1500;
+	vhost_limit_frames(&q, send_some);
+	for (unsigned int bits = 0; bits < 1 << N; bits++) {
+		for (unsigned int space = 0; space <= N; space++) {
+			unsigned int fitting = N - __builtin_popcount(bits);
+			uint16_t done = send_batch(bits, 0, space);
+
+			expect_done(bits, done);
+			assert_int_equal(nr_sent, RTE_MIN(space, fitting));
+			assert_true(done == N || !(bits >> done & 1));
+		}
+	}
+}
+
+/* Large packets that are cut by the guest, or for it. */
+static void
+large_ones(void **state)
+{
+	port.mtu = 1500;
+	vhost_limit_frames(&q, send_some);
+	for (unsigned int k = 0; k < 2; k++) {
+		uint64_t flag = k ? RTE_MBUF_F_TX_TCP_SEG : RTE_MBUF_F_RX_LRO;
+
+		assert_int_equal(send_batch((1 << N) - 1, flag, N), N);
+		assert_int_equal(nr_sent, N);
+	}
+	assert_int_equal(send_batch((1 << N) - 1, RTE_MBUF_F_TX_TCP_CKSUM, N), N);
+	assert_int_equal(nr_sent, 0);
+}
+
+static void
+none_told(void **state)
+{
+	port.mtu = 0;
+	vhost_limit_frames(&q, send_some);
+	assert_ptr_equal(q.send, send_some);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_batch),
+		cmocka_unit_test(large_ones),
+		cmocka_unit_test(none_told),
+	};
+
+	q.port = &port;
+	return cmocka_run_group_tests_name("limit", tests, NULL, NULL);
+}
