@@ -249,7 +249,7 @@ reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint
 	if (ret == 0)
 		ret = steer_keep_exclusive(uplink_of(dev));
 	control_unlock();
-	return ret;
+	return RTE_MIN(ret, 0);
 }
 
 static void

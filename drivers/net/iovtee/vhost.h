@@ -5,7 +5,7 @@
  *   vhost_tx.c      the hot path to the guest    vhost_rx.c     the hot path from the guest
  *   vhost_args.c    devargs                      vhost_stats.c  counters
  *   vhost_driver.c  probe, remove, socket        vhost_events.c librte_vhost's callbacks
- *   vhost_ops.c     ethdev operations            mapping.c      queues on to the uplink and off
+ *   vhost_ops.c     ethdev operations            mapping*.c     queues on to the uplink and off
  *   vhost_queue.c   queues up and down
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
@@ -24,8 +24,11 @@
 #include "txq.h"
 #include "uplink.h"
 
-#define VHOST_QUEUES_MAX 16
-#define VHOST_PATH_MAX   sizeof(((struct sockaddr_un *)0)->sun_path)
+#define VHOST_QUEUES_MAX 16 /* queue pairs of a guest */
+
+/* Queues that the switch may use. Beyond the guest's, Tx queues share virtqueues, Rx queues are empty. */
+#define VHOST_PORT_QUEUES_MAX 64
+#define VHOST_PATH_MAX        sizeof(((struct sockaddr_un *)0)->sun_path)
 
 /* The two virtqueues of queue pair i, as vhost-user numbers them. */
 #define VHOST_VRING_RX(i) (2 * (i))     /* guest receives: our Tx queue */
@@ -75,7 +78,6 @@ struct vhost_txq {
 	/* Control side. */
 	struct vhost_port *port;
 	uint16_t queue;
-	bool set_up; /* by the application */
 	bool error_logged;
 	struct mapping map;
 	struct iovt_rxq_stats past; /* of queues that are gone */
@@ -107,7 +109,7 @@ struct vhost_rxq {
 	/* Control side. */
 	struct vhost_port *port;
 	uint16_t queue;
-	bool set_up;
+	bool set_up; /* by the application */
 	bool error_logged;
 	struct iovt_txq_stats past; /* of queues that are gone */
 } __rte_cache_aligned;
@@ -143,9 +145,11 @@ struct vhost_port {
 	uint64_t features;
 	struct guest *guest;
 
-	struct vhost_sender sender[VHOST_QUEUES_MAX];
+	struct spread spread;
+
+	struct vhost_sender sender[VHOST_PORT_QUEUES_MAX];
 	struct vhost_txq txq[VHOST_QUEUES_MAX];
-	struct vhost_rxq rxq[VHOST_QUEUES_MAX];
+	struct vhost_rxq rxq[VHOST_PORT_QUEUES_MAX];
 };
 
 extern const struct eth_dev_ops vhost_ops;

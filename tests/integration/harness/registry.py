@@ -2,7 +2,7 @@
 """The list of tests: a function becomes one by the decorator @test(NAME)."""
 import importlib
 
-MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.slow", "cases.restart",
+MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.queues", "cases.slow", "cases.restart",
            "cases.kill", "cases.pool", "cases.badinput", "cases.refuse", "ovs_smoke")
 _tests = []
 
