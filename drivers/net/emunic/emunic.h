@@ -171,7 +171,7 @@ struct emu_txq {
 
 /** Device arguments, see docs/interfaces.md. */
 struct emu_conf {
-	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss;
+	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss, reta_keep;
 	uint64_t gen, frame, flows, count, rate, pause, manual, loop, verify;
 	struct rte_ether_addr mac, dst;
 	bool cpu_set;
@@ -326,6 +326,7 @@ void emu_frame_check(const uint8_t *data, uint16_t len, struct emu_parsed *p);
 /* steer.c */
 void emu_steer_init(struct emu_steer *s, const struct rte_ether_addr *mac);
 void emu_steer_configure(struct emu_steer *s, const struct rte_eth_conf *conf, uint16_t nb_queues);
+void emu_steer_reset_reta(struct emu_steer *s, uint16_t nb_queues);
 void emu_steer_frame(const struct emu_steer *s, const uint8_t *data, const struct emu_parsed *p,
 	struct emu_target *t);
 

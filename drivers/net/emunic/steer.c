@@ -59,20 +59,28 @@ emu_steer_init(struct emu_steer *s, const struct rte_ether_addr *mac)
 	memcpy(s->hash.key, default_key, sizeof(s->hash.key));
 }
 
-/** Take over what the application configured; the redirection table starts evenly spread. */
+/** Spread evenly. */
+void
+emu_steer_reset_reta(struct emu_steer *s, uint16_t nb_queues)
+{
+	unsigned int i;
+
+	for (i = 0; i < EMU_RETA_SIZE; i++)
+		s->reta[i] = nb_queues == 0 ? 0 : i % nb_queues;
+	s->epoch++;
+}
+
+/** Take over what the application configured. */
 void
 emu_steer_configure(struct emu_steer *s, const struct rte_eth_conf *conf, uint16_t nb_queues)
 {
 	const struct rte_eth_rss_conf *rss = &conf->rx_adv_conf.rss_conf;
-	unsigned int i;
 
 	s->rss = (conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG) != 0;
 	s->hash.types = rss->rss_hf & EMU_RSS_HF;
 	if (rss->rss_key != NULL)
 		memcpy(s->hash.key, rss->rss_key, sizeof(s->hash.key));
-	for (i = 0; i < EMU_RETA_SIZE; i++)
-		s->reta[i] = nb_queues == 0 ? 0 : i % nb_queues;
-	s->epoch++;
+	emu_steer_reset_reta(s, nb_queues);
 }
 
 /* A rule for the VLAN wins over one for the address alone. */

@@ -211,6 +211,8 @@ steer_unpark(struct uplink *up)
 	}
 }
 
+#define RETA_GROUPS (RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE)
+
 static bool
 is_exclusive(const struct uplink *up, uint16_t queue)
 {
@@ -253,7 +255,7 @@ redirect(const struct uplink *up, struct rte_eth_rss_reta_entry64 *reta, uint16_
 int
 steer_keep_exclusive(struct uplink *up)
 {
-	struct rte_eth_rss_reta_entry64 reta[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+	struct rte_eth_rss_reta_entry64 reta[RETA_GROUPS];
 	struct rte_eth_dev_info info;
 	int ret, changed;
 
@@ -275,4 +277,18 @@ steer_keep_exclusive(struct uplink *up)
 	if (changed > 0)
 		ret = rte_eth_dev_rss_reta_update(up->phys_port, reta, info.reta_size);
 	return ret != 0 ? ret : changed;
+}
+
+int
+steer_reta_update(struct uplink *up, const struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
+{
+	struct rte_eth_rss_reta_entry64 allowed[RETA_GROUPS];
+
+	if (size > RTE_ETH_RSS_RETA_SIZE_512)
+		return -ENOTSUP;
+	memcpy(allowed, reta,
+		RTE_ALIGN_MUL_CEIL(size, RTE_ETH_RETA_GROUP_SIZE) / RTE_ETH_RETA_GROUP_SIZE *
+			sizeof(*reta));
+	redirect(up, allowed, size);
+	return rte_eth_dev_rss_reta_update(up->phys_port, allowed, size);
 }

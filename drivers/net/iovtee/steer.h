@@ -10,6 +10,8 @@
 
 #include "mapping.h"
 
+struct rte_eth_rss_reta_entry64;
+
 /** The largest set of these queues of the guest (bit i: queue i) that the NIC would spread its frames over. */
 uint32_t steer_choose(const struct vhost_port *p, uint32_t queues);
 
@@ -28,5 +30,9 @@ void steer_unpark(struct uplink *up);
  * @return how many entries had to be changed, or negative errno
  */
 int steer_keep_exclusive(struct uplink *up);
+
+/** Set the RSS table as the application wants it, but for those queues. */
+int steer_reta_update(struct uplink *up, const struct rte_eth_rss_reta_entry64 *reta,
+	uint16_t size);
 
 #endif
