@@ -100,17 +100,19 @@ parse_start(const struct key *key, const char *value, struct emu_conf *conf)
 
 /* The shortest max_frame holds the least MTU that ethdev knows. */
 static_assert(RTE_ETHER_MIN_MTU + EMU_OVERHEAD == 86, "lower limit of max_frame");
-static_assert(EMU_MAX_QUEUES == 16 && EMU_MAX_FRAME == 9728 && EMU_MIN_FRAME == 60,
+static_assert(EMU_MAX_QUEUES == 32 && EMU_MAX_FRAME == 9728 && EMU_MIN_FRAME == 60,
 	"the limits below are spelled out for the messages");
 
 static const struct key keys[] = {
-	NUMBER("rxq", rxq, 1, 16),
-	NUMBER("txq", txq, 1, 16),
+	NUMBER("rxq", rxq, 1, 32),
+	NUMBER("txq", txq, 1, 32),
 	{"mac", parse_own_mac, offsetof(struct emu_conf, mac), 0, 0, "a unicast address"},
 	{"engine", parse_engine, 0, 0, 0, "thread or step"},
 	{"cpu", parse_cpu, offsetof(struct emu_conf, cpu), 0, CPU_SETSIZE - 1, "a CPU number"},
 	NUMBER("max_frame", max_frame, 86, 9728),
 	SWITCH("rxq_stop", rxq_stop),
+	SWITCH("flow_rss", flow_rss),
+	SWITCH("reta_keep", reta_keep),
 	SWITCH("gen", gen),
 	NUMBER("frame", frame, 60, 9728),
 	NUMBER("flows", flows, 1, 65535),
@@ -141,6 +143,8 @@ set_defaults(const char *name, struct emu_conf *conf)
 		.txq = 1,
 		.max_frame = RTE_ETHER_MTU + EMU_OVERHEAD,
 		.rxq_stop = 1,
+		.flow_rss = 1,
+		.reta_keep = 1,
 		.frame = EMU_MIN_FRAME,
 		.flows = 16,
 		.verify = 1,

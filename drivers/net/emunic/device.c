@@ -15,6 +15,7 @@
 
 #define IDLE_SPINS    1024 /* idle batches before the engine starts to sleep */
 #define IDLE_SLEEP_NS 20000
+#define TX_BATCH      512 /* frames sent in a batch, of all queues */
 
 void
 emu_lock(struct emu *emu)
@@ -98,7 +99,7 @@ engine(void *arg)
 			continue;
 		}
 		pthread_mutex_lock(&emu->mutex);
-		moved = batch(emu, EMU_BATCH, EMU_BATCH * EMU_MAX_QUEUES);
+		moved = batch(emu, EMU_BATCH, TX_BATCH);
 		busy = moved > 0 || (emu_link_up(emu) && emu_source_busy(emu));
 		pthread_mutex_unlock(&emu->mutex);
 

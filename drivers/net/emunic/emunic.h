@@ -33,7 +33,7 @@
 #include "iommu.h"
 #include "rte_pmd_emunic.h"
 
-#define EMU_MAX_QUEUES 16
+#define EMU_MAX_QUEUES 32
 #define EMU_MIN_DESC   32
 #define EMU_MAX_DESC   4096
 #define EMU_DESC_ALIGN 8
@@ -171,7 +171,7 @@ struct emu_txq {
 
 /** Device arguments, see docs/interfaces.md. */
 struct emu_conf {
-	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop;
+	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss, reta_keep;
 	uint64_t gen, frame, flows, count, rate, pause, manual, loop, verify;
 	struct rte_ether_addr mac, dst;
 	bool cpu_set;
@@ -196,10 +196,19 @@ struct emu_target {
 	uint32_t rss;
 };
 
+/** What a hash is made of, and with which key. */
+struct emu_hash {
+	uint64_t types; /* RTE_ETH_RSS_* */
+	uint8_t key[EMU_KEY_SIZE];
+};
+
 struct rte_flow {
 	uint64_t mac;
 	uint16_t vid; /* EMU_NO_VID: any */
-	uint16_t queue;
+	bool rss;     /* over the queues; else there is one */
+	uint16_t nb_queues;
+	uint16_t queues[EMU_MAX_QUEUES];
+	struct emu_hash hash;
 };
 
 /** Which frames the port takes, and into which queue; epoch counts the changes. */
@@ -209,8 +218,7 @@ struct emu_steer {
 	bool allmulticast;
 	bool isolated;
 	bool rss;
-	uint64_t rss_hf;
-	uint8_t key[EMU_KEY_SIZE];
+	struct emu_hash hash;
 	uint16_t reta[EMU_RETA_SIZE];
 	uint64_t macs[EMU_MAX_MACS]; /* 0: free */
 	struct rte_flow *rules[EMU_MAX_RULES];
@@ -318,6 +326,7 @@ void emu_frame_check(const uint8_t *data, uint16_t len, struct emu_parsed *p);
 /* steer.c */
 void emu_steer_init(struct emu_steer *s, const struct rte_ether_addr *mac);
 void emu_steer_configure(struct emu_steer *s, const struct rte_eth_conf *conf, uint16_t nb_queues);
+void emu_steer_reset_reta(struct emu_steer *s, uint16_t nb_queues);
 void emu_steer_frame(const struct emu_steer *s, const uint8_t *data, const struct emu_parsed *p,
 	struct emu_target *t);
 

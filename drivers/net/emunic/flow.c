@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rte_flow: exact destination address, optionally a VLAN, to a queue. */
+/* rte_flow: exact destination address, optionally a VLAN, to a queue or hashed over several. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_flow_driver.h>
 
@@ -98,29 +99,94 @@ parse_pattern(const struct rte_flow_item *item, struct rte_flow *rule, struct rt
 }
 
 static int
+action_error(struct rte_flow_error *error, int number, const struct rte_flow_action *action,
+	const char *message)
+{
+	return rte_flow_error_set(error, number,
+		number == EINVAL ? RTE_FLOW_ERROR_TYPE_ACTION_CONF : RTE_FLOW_ERROR_TYPE_ACTION,
+		action, message);
+}
+
+static int
+parse_queue(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+	struct rte_flow *rule, struct rte_flow_error *error)
+{
+	const struct rte_flow_action_queue *conf = action->conf;
+
+	if (conf == NULL || conf->index >= dev->data->nb_rx_queues)
+		return action_error(error, EINVAL, action, "the port has no such Rx queue");
+	rule->queues[0] = conf->index;
+	rule->nb_queues = 1;
+	return 0;
+}
+
+/* How frames are hashed: no types means all that the device can, no key means the port's. */
+static int
+parse_hash(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+	struct rte_flow *rule, struct rte_flow_error *error)
+{
+	const struct rte_flow_action_rss *conf = action->conf;
+	const struct emu *emu = dev->data->dev_private;
+
+	if (conf->func != RTE_ETH_HASH_FUNCTION_DEFAULT &&
+		conf->func != RTE_ETH_HASH_FUNCTION_TOEPLITZ)
+		return action_error(error, ENOTSUP, action, "the hash function is Toeplitz");
+	if (conf->level > 1)
+		return action_error(error, ENOTSUP, action, "only outer headers are hashed");
+	if (conf->types & ~EMU_RSS_HF)
+		return action_error(error, ENOTSUP, action, "only IP, TCP and UDP are hashed");
+	if (conf->key_len != 0 && (conf->key == NULL || conf->key_len != EMU_KEY_SIZE))
+		return action_error(error, EINVAL, action, "an RSS key has 40 bytes");
+	rule->hash.types = conf->types != 0 ? conf->types : EMU_RSS_HF;
+	memcpy(rule->hash.key, conf->key_len != 0 ? conf->key : emu->steer.hash.key, EMU_KEY_SIZE);
+	return 0;
+}
+
+static int
+parse_rss(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+	struct rte_flow *rule, struct rte_flow_error *error)
+{
+	const struct rte_flow_action_rss *conf = action->conf;
+	const struct emu *emu = dev->data->dev_private;
+	uint32_t i;
+
+	if (!emu->conf.flow_rss)
+		return action_error(error, ENOTSUP, action, "RSS is switched off (flow_rss=0)");
+	if (conf == NULL || conf->queue == NULL || conf->queue_num == 0 ||
+		conf->queue_num > EMU_MAX_QUEUES)
+		return action_error(error, EINVAL, action, "RSS needs 1 to 32 queues");
+	for (i = 0; i < conf->queue_num; i++) {
+		if (conf->queue[i] >= dev->data->nb_rx_queues)
+			return action_error(error, EINVAL, action, "the port has no such Rx queue");
+		rule->queues[i] = conf->queue[i];
+	}
+	rule->nb_queues = conf->queue_num;
+	rule->rss = true;
+	return parse_hash(dev, action, rule, error);
+}
+
+static int
 parse_actions(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
 	struct rte_flow *rule, struct rte_flow_error *error)
 {
-	bool queue = false;
+	int ret = 0;
 
-	for (; action->type != RTE_FLOW_ACTION_TYPE_END; action++) {
-		const struct rte_flow_action_queue *conf = action->conf;
-
+	rule->nb_queues = 0;
+	rule->rss = false;
+	for (; ret == 0 && action->type != RTE_FLOW_ACTION_TYPE_END; action++) {
 		if (action->type == RTE_FLOW_ACTION_TYPE_VOID)
 			continue;
-		if (action->type != RTE_FLOW_ACTION_TYPE_QUEUE || queue)
-			return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ACTION,
-				action, "one QUEUE is the only action");
-		if (conf == NULL || conf->index >= dev->data->nb_rx_queues)
-			return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_ACTION_CONF,
-				action, "the port has no such Rx queue");
-		rule->queue = conf->index;
-		queue = true;
+		if (action->type == RTE_FLOW_ACTION_TYPE_QUEUE && rule->nb_queues == 0)
+			ret = parse_queue(dev, action, rule, error);
+		else if (action->type == RTE_FLOW_ACTION_TYPE_RSS && rule->nb_queues == 0)
+			ret = parse_rss(dev, action, rule, error);
+		else
+			ret = action_error(error, ENOTSUP, action,
+				"one QUEUE or RSS is the only action");
 	}
-	if (!queue)
-		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ACTION, action,
-			"QUEUE is missing");
-	return 0;
+	if (ret == 0 && rule->nb_queues == 0)
+		ret = action_error(error, ENOTSUP, action, "QUEUE or RSS is missing");
+	return ret;
 }
 
 static int
@@ -258,10 +324,32 @@ flow_isolate(struct rte_eth_dev *dev, int set, struct rte_flow_error *error)
 	return 0;
 }
 
+/* What an RSS rule does. It points into the rule, and is valid as long as that. */
+static int
+flow_query(struct rte_eth_dev *dev, struct rte_flow *flow, const struct rte_flow_action *action,
+	void *data, struct rte_flow_error *error)
+{
+	struct rte_flow_action_rss *rss = data;
+
+	RTE_SET_USED(dev);
+	if (action->type != RTE_FLOW_ACTION_TYPE_RSS || !flow->rss)
+		return action_error(error, ENOTSUP, action, "only RSS of an RSS rule can be asked");
+	*rss = (struct rte_flow_action_rss){
+		.func = RTE_ETH_HASH_FUNCTION_TOEPLITZ,
+		.types = flow->hash.types,
+		.key_len = EMU_KEY_SIZE,
+		.key = flow->hash.key,
+		.queue_num = flow->nb_queues,
+		.queue = flow->queues,
+	};
+	return 0;
+}
+
 const struct rte_flow_ops emu_flow_ops = {
 	.validate = flow_validate,
 	.create = flow_create,
 	.destroy = flow_destroy,
 	.flush = flow_flush,
 	.isolate = flow_isolate,
+	.query = flow_query,
 };

@@ -109,6 +109,8 @@ dev_start(struct rte_eth_dev *dev)
 			emu_txq_start(dev, i);
 	}
 	emu_lock(emu);
+	if (!emu->conf.reta_keep)
+		emu_steer_reset_reta(&emu->steer, dev->data->nb_rx_queues);
 	emu->started = true;
 	emu_unlock(emu);
 	link_update(dev, 0);

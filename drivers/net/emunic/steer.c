@@ -56,23 +56,31 @@ emu_steer_init(struct emu_steer *s, const struct rte_ether_addr *mac)
 {
 	memset(s, 0, sizeof(*s));
 	s->macs[0] = emu_mac(mac);
-	memcpy(s->key, default_key, sizeof(s->key));
+	memcpy(s->hash.key, default_key, sizeof(s->hash.key));
 }
 
-/** Take over what the application configured; the redirection table starts evenly spread. */
+/** Spread evenly. */
+void
+emu_steer_reset_reta(struct emu_steer *s, uint16_t nb_queues)
+{
+	unsigned int i;
+
+	for (i = 0; i < EMU_RETA_SIZE; i++)
+		s->reta[i] = nb_queues == 0 ? 0 : i % nb_queues;
+	s->epoch++;
+}
+
+/** Take over what the application configured. */
 void
 emu_steer_configure(struct emu_steer *s, const struct rte_eth_conf *conf, uint16_t nb_queues)
 {
 	const struct rte_eth_rss_conf *rss = &conf->rx_adv_conf.rss_conf;
-	unsigned int i;
 
 	s->rss = (conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG) != 0;
-	s->rss_hf = rss->rss_hf & EMU_RSS_HF;
+	s->hash.types = rss->rss_hf & EMU_RSS_HF;
 	if (rss->rss_key != NULL)
-		memcpy(s->key, rss->rss_key, sizeof(s->key));
-	for (i = 0; i < EMU_RETA_SIZE; i++)
-		s->reta[i] = nb_queues == 0 ? 0 : i % nb_queues;
-	s->epoch++;
+		memcpy(s->hash.key, rss->rss_key, sizeof(s->hash.key));
+	emu_steer_reset_reta(s, nb_queues);
 }
 
 /* A rule for the VLAN wins over one for the address alone. */
@@ -150,8 +158,7 @@ hash_types_of(const struct emu_parsed *p)
 
 /* Toeplitz hash over addresses, and ports where the type is enabled. False: no hash. */
 static bool
-hash_frame(const struct emu_steer *s, const uint8_t *data, const struct emu_parsed *p,
-	uint32_t *rss)
+hash_frame(const struct emu_hash *h, const uint8_t *data, const struct emu_parsed *p, uint32_t *rss)
 {
 	const struct hash_types *types = hash_types_of(p);
 	const uint32_t l4 = p->ptype & RTE_PTYPE_L4_MASK;
@@ -167,13 +174,13 @@ hash_frame(const struct emu_steer *s, const uint8_t *data, const struct emu_pars
 		l4_type = types->udp;
 	else if (l4 == RTE_PTYPE_L4_TCP)
 		l4_type = types->tcp;
-	if (s->rss_hf & l4_type)
+	if (h->types & l4_type)
 		memcpy(&words[n++], data + p->l4_off, sizeof(words[0]));
-	else if (!(s->rss_hf & types->ip))
+	else if (!(h->types & types->ip))
 		return false;
 	for (i = 0; i < n; i++)
 		words[i] = rte_be_to_cpu_32(words[i]);
-	*rss = rte_softrss(words, n, s->key);
+	*rss = rte_softrss(words, n, h->key);
 	return true;
 }
 
@@ -186,9 +193,15 @@ emu_steer_frame(const struct emu_steer *s, const uint8_t *data, const struct emu
 	const struct rte_flow *rule = match_rule(s, dst, p);
 
 	t->rss = 0;
-	t->hashed = s->rss && hash_frame(s, data, p, &t->rss);
+	if (rule != NULL && rule->rss) {
+		/* What has no hash goes to the first queue, as hash 0 does. */
+		t->hashed = hash_frame(&rule->hash, data, p, &t->rss);
+		t->queue = rule->queues[t->rss % rule->nb_queues];
+		return;
+	}
+	t->hashed = s->rss && hash_frame(&s->hash, data, p, &t->rss);
 	if (rule != NULL)
-		t->queue = rule->queue;
+		t->queue = rule->queues[0];
 	else if (s->isolated || !accepts(s, data, dst))
 		t->queue = EMU_NO_QUEUE;
 	else

@@ -126,9 +126,9 @@ emu_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 		return -EINVAL;
 	}
 	s = begin(dev);
-	s->rss_hf = conf->rss_hf & EMU_RSS_HF;
+	s->hash.types = conf->rss_hf & EMU_RSS_HF;
 	if (conf->rss_key != NULL)
-		memcpy(s->key, conf->rss_key, sizeof(s->key));
+		memcpy(s->hash.key, conf->rss_key, sizeof(s->hash.key));
 	end(dev);
 	return 0;
 }
@@ -138,9 +138,9 @@ emu_rss_hash_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 {
 	const struct emu_steer *s = &priv(dev)->steer;
 
-	conf->rss_hf = s->rss ? s->rss_hf : 0;
+	conf->rss_hf = s->rss ? s->hash.types : 0;
 	if (conf->rss_key != NULL && conf->rss_key_len >= EMU_KEY_SIZE) {
-		memcpy(conf->rss_key, s->key, sizeof(s->key));
+		memcpy(conf->rss_key, s->hash.key, sizeof(s->hash.key));
 		conf->rss_key_len = EMU_KEY_SIZE;
 	}
 	return 0;

@@ -42,16 +42,17 @@ ring_size(const struct uplink_rxq *uq, uint16_t lend_max)
 	return RTE_MAX(desc, min);
 }
 
-static enum map_reason
-check_ready(struct vhost_txq *q, const struct uplink_rxq *uq)
+enum map_reason
+mapping_check(const struct vhost_txq *q)
 {
+	const struct uplink_rxq *uq = mapping_claimed_queue(q);
 	const struct vhost_port *p = q->port;
 
 	if (p->conf.uplink[0] == '\0')
 		return MAP_PLAIN;
 	if (p->uplink == NULL)
 		return MAP_UPLINK_GONE;
-	if (q->map.missteered)
+	if (p->spread.missteered)
 		return MAP_MISSTEERED;
 	if (uq == NULL || !p->uplink->started)
 		return MAP_UPLINK_DOWN;
@@ -59,34 +60,54 @@ check_ready(struct vhost_txq *q, const struct uplink_rxq *uq)
 		return MAP_QUEUE;
 	if (!guest_dma_ok(p->guest))
 		return MAP_DMA;
-	return p->conf.trust ? MAP_ON : steer_install(p->uplink, q);
+	if (p->conf.trust)
+		return MAP_ON;
+	if (!p->conf.has_mac)
+		return MAP_NO_MAC;
+	/* Whatever matches no rule and no hash goes to queue 0. */
+	return uq->queue == 0 ? MAP_SHARED_QUEUE : MAP_ON;
 }
 
 /* A queue that no guest will ever be mapped to must not starve for one. */
 static bool
-may_be_mapped(const struct vhost_txq *q)
+may_starve(const struct vhost_txq *q)
 {
 	const struct vhost_conf *conf = &q->port->conf;
 
-	return conf->trust || (conf->has_mac && conf->rxq + q->queue != 0);
+	return conf->starve_nic && (conf->trust || (conf->has_mac && conf->rxq + q->queue != 0));
 }
 
 void
 mapping_init_tee(const struct vhost_txq *q, struct tee_pool *tee)
 {
 	tee->trust = q->port->conf.trust;
-	tee->starve_nic = q->port->conf.starve_nic && may_be_mapped(q);
+	tee->starve_nic = may_starve(q);
 }
 
 /* Copying needs host buffers in the NIC. */
 static void
-feed_by_host(struct uplink_rxq *uq)
+set_starve(struct uplink_rxq *uq, bool starve)
 {
-	if (uq == NULL || uq->tee == NULL)
+	if (uq == NULL || uq->tee == NULL || uq->tee->starve_nic == starve)
 		return;
 	gate_close(&uq->gate);
-	uq->tee->starve_nic = false;
+	uq->tee->starve_nic = starve;
 	gate_open(&uq->gate);
+}
+
+void
+mapping_feed_unused(struct vhost_port *p)
+{
+	bool any = false;
+
+	for (uint16_t i = 0; i < p->conf.queues; i++)
+		any |= p->txq[i].rxq != NULL;
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		struct uplink_rxq *uq = mapping_claimed_queue(&p->txq[i]);
+
+		if (uq != NULL && p->txq[i].rxq == NULL)
+			set_starve(uq, !any && may_starve(&p->txq[i]) && !uq->needs_full_ring);
+	}
 }
 
 static uint64_t
@@ -175,30 +196,38 @@ void
 mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq)
 {
 	struct uplink_rxq *uq = mapping_claimed_queue(q);
-	const char *name = q->port->data->name;
+	enum map_reason reason = mapping_check(q);
 
-	q->map.reason = check_ready(q, uq);
-	if (q->map.reason == MAP_ON) {
+	if (reason == MAP_ON) {
 		use_tee(q, uq);
 		q->map.uq = uq;
 		if (lend(q, uq, rxq) < 0) {
 			mapping_off(q);
-			q->map.reason = MAP_QUEUE;
+			reason = MAP_QUEUE;
 		}
 	}
-	if (q->map.reason != MAP_ON) {
-		feed_by_host(uq);
-		IOVTEE_LOG(INFO, "%s q%u: zero-copy receive %s", name, q->queue,
-			mapping_reason_text(q->map.reason));
+	if (reason != MAP_ON) {
+		mapping_refuse(q, reason);
 		return;
 	}
+	q->map.reason = MAP_ON;
 	q->map.top_ups = 0;
 	/* A ring that was left short is filled by the next polls; one full of host buffers is not. */
 	if (!uq->tee->starve_nic)
 		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
 	IOVTEE_LOG(INFO,
 		"%s q%u: zero-copy receive on: %s Rx queue %u, NIC ring of %u, guest's ring of %u",
-		name, q->queue, q->port->conf.uplink, uq->queue, uq->desc, rxq->vr.size);
+		q->port->data->name, q->queue, q->port->conf.uplink, uq->queue, uq->desc,
+		rxq->vr.size);
+}
+
+void
+mapping_refuse(struct vhost_txq *q, enum map_reason reason)
+{
+	q->map.reason = reason;
+	set_starve(mapping_claimed_queue(q), false);
+	IOVTEE_LOG(INFO, "%s q%u: zero-copy receive %s", q->port->data->name, q->queue,
+		mapping_reason_text(reason));
 }
 
 /* q->rxq may be gone from q already: it is closed then, and lends nothing more. */
@@ -207,10 +236,12 @@ mapping_off(struct vhost_txq *q)
 {
 	struct uplink_rxq *uq = q->map.uq;
 
-	if (q->map.reason == MAP_ON)
+	if (q->map.reason == MAP_ON || q->map.reason == MAP_FEW_QUEUES)
 		q->map.reason = MAP_NO_GUEST;
 	if (uq == NULL)
 		return;
+	/* Its share of the guest's frames goes elsewhere first. */
+	steer_set(q->port, q->port->spread.steered & ~(UINT32_C(1) << q->queue));
 	q->map.uq = NULL;
 	gate_close(&uq->gate);
 	tee_pool_lend(uq->tee, NULL);
@@ -232,7 +263,10 @@ mapping_uplink_started(struct uplink *up)
 
 		if (q == NULL || q->rxq == NULL || q->map.uq != NULL)
 			continue;
-		mapping_on(q, q->rxq);
+		if (q->port->conf.trust)
+			mapping_on(q, q->rxq);
+		else
+			mapping_spread(q->port);
 	}
 }
 
@@ -244,8 +278,8 @@ mapping_uplink_stopping(struct uplink *up)
 
 		if (q == NULL)
 			continue;
+		mapping_gather(q->port);
 		mapping_off(q);
-		steer_remove(up, q);
 		q->map.reason = MAP_UPLINK_DOWN;
 	}
 }
@@ -255,15 +289,17 @@ mapping_uplink_stopping(struct uplink *up)
 static void
 unmap_missteered(void *arg)
 {
-	struct vhost_txq *q = arg;
+	struct vhost_port *p = arg;
 
 	control_lock();
-	q->map.missteered = true;
-	mapping_off(q);
-	q->map.reason = MAP_MISSTEERED;
-	feed_by_host(mapping_claimed_queue(q));
-	IOVTEE_LOG(ERR, "%s q%u: zero-copy receive %s", q->port->data->name, q->queue,
-		mapping_reason_text(MAP_MISSTEERED));
+	p->spread.missteered = true;
+	mapping_gather(p);
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		if (p->txq[i].map.uq == NULL)
+			continue;
+		mapping_off(&p->txq[i]);
+		mapping_refuse(&p->txq[i], MAP_MISSTEERED);
+	}
 	control_unlock();
 }
 
@@ -271,14 +307,13 @@ void
 mapping_report_missteered(struct uplink_rxq *uq)
 {
 	if (uq->mapped != NULL)
-		rte_eal_alarm_set(1, unmap_missteered, uq->mapped);
+		rte_eal_alarm_set(1, unmap_missteered, uq->mapped->port);
 }
 
 void
 mapping_cancel_deferred(struct vhost_port *p)
 {
-	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		rte_eal_alarm_cancel(unmap_missteered, &p->txq[i]);
+	rte_eal_alarm_cancel(unmap_missteered, p);
+	for (uint16_t i = 0; i < p->conf.queues; i++)
 		rte_eal_alarm_cancel(top_up, &p->txq[i]);
-	}
 }

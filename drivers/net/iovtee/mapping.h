@@ -36,15 +36,22 @@ enum map_reason {
 	MAP_DMA = 10,
 	MAP_QUEUE = 11,
 	MAP_RING = 12,
+	MAP_FEW_QUEUES = 13,
 };
 
 struct mapping {
 	enum map_reason reason;
-	struct uplink_rxq *uq;  /* NULL while off */
-	struct rte_flow *steer; /* trust=0: what sends this guest's frames to the queue */
-	bool parked;            /* the rule is out while the port restarts */
-	unsigned int top_ups;   /* how often a late guest was looked at, see mapping.c */
-	bool missteered;        /* seen to fail: off until the port is created anew */
+	struct uplink_rxq *uq; /* NULL while off */
+	unsigned int top_ups;  /* how often a late guest was looked at, see mapping.c */
+};
+
+/* trust=0: which of a guest's queues are mapped is decided for all of them together. */
+struct spread {
+	struct rte_flow *rule; /* sends this guest's frames, and no others, to `steered` */
+	uint32_t steered;      /* queues, bit i for guest queue i */
+	uint32_t ready;        /* queues that could be mapped when that was decided last */
+	bool parked;           /* the rule is out while the uplink restarts */
+	bool missteered;       /* seen to fail: off until the port is created anew */
 };
 
 /* mapping_reason.c */
@@ -84,11 +91,23 @@ void mapping_uplink_gone(struct uplink *up);
 /** Set a claimed queue's new tee pool to its port's policy. */
 void mapping_init_tee(const struct vhost_txq *q, struct tee_pool *tee);
 
+/** What stands against mapping a queue whose virtqueue runs, steering aside. */
+enum map_reason mapping_check(const struct vhost_txq *q);
+
 /** Lend the buffers of the guest's queue rxq, which is not closed, to the NIC, if that is possible. */
 void mapping_on(struct vhost_txq *q, struct iovt_rxq *rxq);
 
+/** The queue, which is off, stays so, and why: its uplink queue is fed with host buffers. */
+void mapping_refuse(struct vhost_txq *q, enum map_reason reason);
+
 /** Stop that, and take every buffer back from the NIC. */
 void mapping_off(struct vhost_txq *q);
+
+/**
+ * Uplink queues of virtqueues that the guest leaves unused, while it uses others, must not starve: their
+ * packets are copied. After any of the port's virtqueues came or went.
+ */
+void mapping_feed_unused(struct vhost_port *p);
 
 /** The uplink's physical port has started / is about to stop. */
 void mapping_uplink_started(struct uplink *up);
@@ -99,5 +118,13 @@ void mapping_report_missteered(struct uplink_rxq *uq);
 
 /** No deferred work on the port's queues is under way any more. Not under the control lock. */
 void mapping_cancel_deferred(struct vhost_port *p);
+
+/* mapping_spread.c */
+
+/** Map as many queues of an untrusted guest as the NIC can spread its frames over. After any change. */
+void mapping_spread(struct vhost_port *p);
+
+/** The guest's frames go elsewhere from now on: before all of its queues are taken off. */
+void mapping_gather(struct vhost_port *p);
 
 #endif

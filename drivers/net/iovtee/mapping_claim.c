@@ -3,7 +3,6 @@
 #include <rte_ethdev.h>
 
 #include "log.h"
-#include "steer.h"
 #include "uplink.h"
 #include "vhost.h"
 
@@ -65,12 +64,12 @@ mapping_unclaim(struct vhost_port *p)
 
 	if (up == NULL)
 		return;
+	mapping_gather(p);
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		struct uplink_rxq *uq = mapping_claimed_queue(&p->txq[i]);
 
 		if (up->claim[p->conf.rxq + i] != &p->txq[i])
 			continue;
-		steer_remove(up, &p->txq[i]);
 		up->claim[p->conf.rxq + i] = NULL;
 		if (uq != NULL)
 			uplink_rxq_use_app_pool(uq);

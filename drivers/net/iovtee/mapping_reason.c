@@ -24,6 +24,10 @@ static const char *const reason_text[] = {
 		    "--iova-mode=va",
 	[MAP_QUEUE] = "off: the uplink's queue could not be set up again; see the log",
 	[MAP_RING] = "off: the guest broke its receive ring",
+	[MAP_FEW_QUEUES] =
+		"off: the NIC cannot spread the guest's address over all of its queues (rte_flow "
+		"action RSS); others are mapped; set trust=1 if the guest may see this queue's "
+		"traffic",
 };
 
 const char *
@@ -39,5 +43,7 @@ mapping_reason(const struct vhost_txq *q)
 		return q->map.reason;
 	if (q->rxq != NULL && q->rxq->state == IOVT_RXQ_BROKEN)
 		return MAP_RING;
+	if (!q->port->conf.trust && q->port->spread.rule == NULL)
+		return MAP_NO_STEERING; /* lost in a restart of the uplink */
 	return vhost_buffers_bindable(q) ? MAP_ON : MAP_BUFFERS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Telemetry: /iovtee/list, /iovtee/vhost,<port id>, /iovtee/uplink,<port id>. */
+/* Telemetry: /iovtee/list, /iovtee/vhost,<port>, /iovtee/queue,<port>,<queue>, /iovtee/uplink,<port>. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_telemetry.h>
 
@@ -102,6 +103,47 @@ vhost(const char *cmd, const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
+/* Extended statistics of one queue pair: a dictionary cannot hold those of a port with many. */
+static int
+add_queue_counters(struct rte_eth_dev *dev, unsigned long queue, struct rte_tel_data *d)
+{
+	int n = vhost_xstats_get_names(dev, NULL, 0);
+	struct rte_eth_xstat_name *names = calloc(n, sizeof(*names));
+	struct rte_eth_xstat *values = calloc(n, sizeof(*values));
+	char own[16];
+
+	snprintf(own, sizeof(own), "x_q%lu_", queue);
+	if (names != NULL && values != NULL) {
+		vhost_xstats_get_names(dev, names, n);
+		n = vhost_xstats_get(dev, values, n);
+		for (int i = 0; i < n; i++)
+			if (strncmp(names[i].name + 1, own, strlen(own)) == 0)
+				rte_tel_data_add_dict_u64(d, names[i].name, values[i].value);
+	}
+	free(names);
+	free(values);
+	return 0;
+}
+
+static int
+queue(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	const char *comma = params != NULL ? strchr(params, ',') : NULL;
+	struct rte_eth_dev *dev;
+	unsigned long number;
+	char port[16], *end;
+
+	if (comma == NULL || comma[1] == '\0' || comma - params >= (int)sizeof(port))
+		return -EINVAL;
+	snprintf(port, sizeof(port), "%.*s", (int)(comma - params), params);
+	dev = port_param(port, &vhost_ops);
+	number = strtoul(comma + 1, &end, 10);
+	if (dev == NULL || *end != '\0' || number >= vhost_of(dev)->conf.queues)
+		return -EINVAL;
+	rte_tel_data_start_dict(d);
+	return add_queue_counters(dev, number, d);
+}
+
 static int
 uplink(const char *cmd, const char *params, struct rte_tel_data *d)
 {
@@ -142,6 +184,8 @@ RTE_INIT(iovtee_telemetry)
 	rte_telemetry_register_cmd("/iovtee/list", list, "IOVTee ports by name");
 	rte_telemetry_register_cmd("/iovtee/vhost", vhost,
 		"State and zero-copy mapping of a guest's port. Parameter: port id");
+	rte_telemetry_register_cmd("/iovtee/queue", queue,
+		"Counters of one queue pair of a guest's port. Parameters: port id, queue");
 	rte_telemetry_register_cmd("/iovtee/uplink", uplink,
 		"Mapped queues and tee pools of an uplink. Parameter: port id");
 }

@@ -65,6 +65,7 @@ struct uplink {
 	uint16_t phys_port;
 	bool own_phys; /* dev(...): created by us, removed by us */
 	bool started;
+	bool keeps_reta; /* seen: a restart of the physical port leaves the RSS table as it is */
 	struct rte_eth_dev_owner owner;
 	struct uplink_rxq *rxq[UPLINK_QUEUES_MAX];
 	struct uplink_txq *txq[UPLINK_QUEUES_MAX];

@@ -20,6 +20,7 @@ configure(struct rte_eth_dev *dev)
 {
 	struct rte_eth_conf conf = dev->data->dev_conf;
 
+	uplink_of(dev)->keeps_reta = false;
 	/* The physical port's link events come to us, see uplink_driver.c. */
 	conf.intr_conf.lsc = !!(rte_eth_devices[phys(dev)].data->dev_flags & RTE_ETH_DEV_INTR_LSC);
 	conf.intr_conf.rmv = 0;
@@ -245,9 +246,7 @@ reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint
 	int ret;
 
 	control_lock();
-	ret = rte_eth_dev_rss_reta_update(phys(dev), reta, size);
-	if (ret == 0)
-		ret = steer_keep_exclusive(uplink_of(dev));
+	ret = steer_reta_update(uplink_of(dev), reta, size);
 	control_unlock();
 	return ret;
 }

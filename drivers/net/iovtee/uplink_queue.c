@@ -65,21 +65,54 @@ uplink_phys_start(struct uplink *up)
 	return ret;
 }
 
+/*
+ * A driver that spreads RSS over all queues again when it starts would let frames of others into an untrusted
+ * guest's buffers. Until one start has shown that it does not, such queues start with host buffers; those of
+ * the guest follow as the NIC is refilled.
+ */
+static void
+withhold(const struct uplink *up, struct iovt_rxq *held[UPLINK_QUEUES_MAX])
+{
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		const struct uplink_rxq *q = up->rxq[i];
+
+		held[i] = NULL;
+		if (up->keeps_reta || q == NULL || q->tee == NULL || !q->steer.exclusive)
+			continue;
+		held[i] = q->tee->rxq;
+		q->tee->rxq = NULL;
+	}
+}
+
+static void
+hand_back(const struct uplink *up, struct iovt_rxq *const held[UPLINK_QUEUES_MAX])
+{
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++)
+		if (held[i] != NULL)
+			up->rxq[i]->tee->rxq = held[i];
+}
+
 static int
 flush_by_port(struct uplink_rxq *q, uint16_t desc)
 {
+	struct iovt_rxq *held[UPLINK_QUEUES_MAX];
 	struct gate *gates[2 * UPLINK_QUEUES_MAX];
 	struct uplink *up = q->uplink;
-	int ret;
+	int ret, changed;
 
 	other_gates(up, q, gates);
 	gates_close(gates, RTE_DIM(gates));
 	steer_park(up);
+	withhold(up, held);
 	ret = rte_eth_dev_stop(up->phys_port);
 	if (ret == 0 && desc != q->desc)
 		ret = phys_rxq_setup(q, desc);
 	if (ret == 0)
 		ret = uplink_phys_start(up);
+	changed = steer_keep_exclusive(up);
+	up->keeps_reta = ret == 0 && changed == 0;
+	if (changed >= 0)
+		hand_back(up, held);
 	steer_unpark(up);
 	gates_open(gates, RTE_DIM(gates));
 	return ret;

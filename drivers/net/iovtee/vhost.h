@@ -5,7 +5,7 @@
  *   vhost_tx.c      the hot path to the guest    vhost_rx.c     the hot path from the guest
  *   vhost_args.c    devargs                      vhost_stats.c  counters
  *   vhost_driver.c  probe, remove, socket        vhost_events.c librte_vhost's callbacks
- *   vhost_ops.c     ethdev operations            mapping.c      queues on to the uplink and off
+ *   vhost_ops.c     ethdev operations            mapping*.c     queues on to the uplink and off
  *   vhost_queue.c   queues up and down           vhost_announce.c  RARP after a migration
  *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
  *   vhost_limit.c   the guest's MTU
@@ -28,8 +28,11 @@
 #include "txq.h"
 #include "uplink.h"
 
-#define VHOST_QUEUES_MAX 16
-#define VHOST_PATH_MAX   sizeof(((struct sockaddr_un *)0)->sun_path)
+#define VHOST_QUEUES_MAX 16 /* queue pairs of a guest */
+
+/* Queues that the switch may use. Beyond the guest's, Tx queues share virtqueues, Rx queues are empty. */
+#define VHOST_PORT_QUEUES_MAX 64
+#define VHOST_PATH_MAX        sizeof(((struct sockaddr_un *)0)->sun_path)
 
 /* The two virtqueues of queue pair i, as vhost-user numbers them. */
 #define VHOST_VRING_RX(i) (2 * (i))     /* guest receives: our Tx queue */
@@ -97,7 +100,6 @@ struct vhost_txq {
 	/* Control side. */
 	struct vhost_port *port;
 	uint16_t queue;
-	bool set_up; /* by the application */
 	bool error_logged;
 	struct mapping map;
 	struct iovt_rxq_stats past; /* of queues that are gone */
@@ -132,7 +134,7 @@ struct vhost_rxq {
 	/* Control side. */
 	struct vhost_port *port;
 	uint16_t queue;
-	bool set_up;
+	bool set_up; /* by the application */
 	bool error_logged;
 	struct iovt_txq_stats past; /* of queues that are gone */
 } __rte_cache_aligned;
@@ -172,9 +174,11 @@ struct vhost_port {
 	struct rte_ether_addr announced; /* the guest's address, see vhost_rxq.announce */
 	struct reply_time reply_time;
 
-	struct vhost_sender sender[VHOST_QUEUES_MAX];
+	struct spread spread;
+
+	struct vhost_sender sender[VHOST_PORT_QUEUES_MAX];
 	struct vhost_txq txq[VHOST_QUEUES_MAX];
-	struct vhost_rxq rxq[VHOST_QUEUES_MAX];
+	struct vhost_rxq rxq[VHOST_PORT_QUEUES_MAX];
 };
 
 extern const struct eth_dev_ops vhost_ops;

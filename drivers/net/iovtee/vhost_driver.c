@@ -31,12 +31,14 @@ static void
 init_queues(struct vhost_port *p)
 {
 	for (uint16_t i = 0; i < VHOST_QUEUES_MAX; i++) {
-		p->sender[i].port = p;
-		p->sender[i].target = &p->txq[i];
 		p->txq[i].port = p;
 		p->txq[i].queue = i;
 		p->txq[i].call.fd = -1;
 		p->txq[i].map.reason = MAP_PLAIN;
+	}
+	for (uint16_t i = 0; i < VHOST_PORT_QUEUES_MAX; i++) {
+		p->sender[i].port = p;
+		p->sender[i].target = &p->txq[i % p->conf.queues];
 		p->rxq[i].port = p;
 		p->rxq[i].queue = i;
 		p->rxq[i].call.fd = -1;

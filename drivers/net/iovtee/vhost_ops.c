@@ -44,12 +44,10 @@ stop(struct rte_eth_dev *dev)
 static int
 info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
-	const struct vhost_port *p = vhost_of(dev);
-
 	info->max_mac_addrs = 1;
 	info->max_rx_pktlen = UINT32_MAX;
-	info->max_rx_queues = p->conf.queues;
-	info->max_tx_queues = p->conf.queues;
+	info->max_rx_queues = VHOST_PORT_QUEUES_MAX;
+	info->max_tx_queues = VHOST_PORT_QUEUES_MAX;
 	info->min_rx_bufsize = 0;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	/* Nothing is left to be prepared by the application: there is no tx_pkt_prepare. */
@@ -81,12 +79,7 @@ static int
 tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, unsigned int socket,
 	const struct rte_eth_txconf *conf)
 {
-	struct vhost_port *p = vhost_of(dev);
-
-	control_lock();
-	p->txq[queue].set_up = true;
-	dev->data->tx_queues[queue] = &p->sender[queue];
-	control_unlock();
+	dev->data->tx_queues[queue] = &vhost_of(dev)->sender[queue];
 	return 0;
 }
 
@@ -97,17 +90,6 @@ rx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
 
 	control_lock();
 	p->rxq[queue].set_up = false;
-	vhost_sync(p);
-	control_unlock();
-}
-
-static void
-tx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
-{
-	struct vhost_port *p = vhost_of(dev);
-
-	control_lock();
-	p->txq[queue].set_up = false;
 	vhost_sync(p);
 	control_unlock();
 }
@@ -174,7 +156,6 @@ const struct eth_dev_ops vhost_ops = {
 	.rx_queue_setup = rx_queue_setup,
 	.rx_queue_release = rx_queue_release,
 	.tx_queue_setup = tx_queue_setup,
-	.tx_queue_release = tx_queue_release,
 	.tx_done_cleanup = tx_done_cleanup,
 	.promiscuous_enable = filter_nothing,
 	.promiscuous_disable = filter_nothing,

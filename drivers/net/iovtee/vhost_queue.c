@@ -19,12 +19,12 @@ has_feature(const struct vhost_port *p, unsigned int bit)
 	return p->features & (UINT64_C(1) << bit);
 }
 
-#define NR_GATES (2 * VHOST_QUEUES_MAX)
+#define NR_GATES (2 * VHOST_PORT_QUEUES_MAX)
 
 static void
 all_gates(struct vhost_port *p, struct gate *gates[NR_GATES])
 {
-	for (uint16_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+	for (uint16_t i = 0; i < VHOST_PORT_QUEUES_MAX; i++) {
 		gates[2 * i] = &p->sender[i].gate;
 		gates[2 * i + 1] = &p->rxq[i].gate;
 	}
@@ -156,7 +156,8 @@ txq_up(struct vhost_txq *q)
 		return;
 	}
 	/* The data path meets the queue complete, mapping included, or not at all. */
-	mapping_on(q, rxq);
+	if (p->conf.trust)
+		mapping_on(q, rxq);
 	vhost_close_gates(p);
 	q->rxq = rxq;
 	q->takes = guest_takes(p);
@@ -225,8 +226,7 @@ txq_down(struct vhost_txq *q)
 static void
 sync_txq(struct vhost_txq *q, bool ready)
 {
-	struct vhost_port *p = q->port;
-	bool want = ready && q->set_up && p->enabled[VHOST_VRING_RX(q->queue)];
+	bool want = ready && q->port->enabled[VHOST_VRING_RX(q->queue)];
 
 	if (want && q->rxq == NULL)
 		txq_up(q);
@@ -286,11 +286,27 @@ rxq_down(struct vhost_rxq *q)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_TX(q->queue), last_avail, last_used);
 }
 
+/* The application has set up fewer Rx queues than the guest sends from. */
+static void
+report_unpolled(struct vhost_rxq *q)
+{
+	if (q->error_logged)
+		return;
+	q->error_logged = true;
+	IOVTEE_LOG(WARNING,
+		"%s q%u: nobody polls this transmit queue of the guest: the switch has %u Rx queues "
+		"on the port; give it more, or the guest fewer",
+		q->port->data->name, q->queue, q->port->data->nb_rx_queues);
+}
+
 static void
 sync_rxq(struct vhost_rxq *q, bool ready)
 {
-	bool want = ready && q->set_up && q->port->enabled[VHOST_VRING_TX(q->queue)];
+	bool enabled = ready && q->port->enabled[VHOST_VRING_TX(q->queue)];
+	bool want = enabled && q->set_up;
 
+	if (enabled && !q->set_up)
+		report_unpolled(q);
 	if (want && q->txq == NULL)
 		rxq_up(q);
 	else if (!want && q->txq != NULL)
@@ -299,7 +315,10 @@ sync_rxq(struct vhost_rxq *q, bool ready)
 
 /* ---- all ---- */
 
-/* A Tx queue without a running virtqueue of its own shares one that runs. */
+/*
+ * A Tx queue without a running virtqueue of its own shares one that runs. Virtqueues without a Tx queue of their
+ * own run, too: packets that lie in their buffers go there.
+ */
 static void
 retarget(struct vhost_port *p)
 {
@@ -309,8 +328,8 @@ retarget(struct vhost_port *p)
 	for (uint16_t i = 0; i < p->conf.queues; i++)
 		if (p->txq[i].rxq != NULL)
 			running[n++] = &p->txq[i];
-	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		struct vhost_txq *target = &p->txq[i];
+	for (uint16_t i = 0; i < VHOST_PORT_QUEUES_MAX; i++) {
+		struct vhost_txq *target = &p->txq[i % p->conf.queues];
 
 		if (target->rxq == NULL && n > 0)
 			target = running[i % n];
@@ -327,10 +346,14 @@ vhost_sync(struct vhost_port *p)
 		p->guest = guest_create(p->vid, mapping_dma_device(p));
 		ready = p->guest != NULL;
 	}
+	if (!ready)
+		mapping_gather(p);
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		sync_txq(&p->txq[i], ready);
 		sync_rxq(&p->rxq[i], ready);
 	}
+	mapping_spread(p);
+	mapping_feed_unused(p);
 	retarget(p);
 	vhost_refresh_callfds(p);
 }

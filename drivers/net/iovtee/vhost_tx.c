@@ -277,8 +277,9 @@ vhost_send_for(const struct iovt_rxq *rxq, bool csum)
 }
 
 /*
- * Which virtqueue a batch goes to: packets that lie in buffers of another virtqueue of this guest go to
- * that one, where they can be delivered in place. Decided by the first packet.
+ * Which virtqueue a batch goes to: packets out of the tee pool of another virtqueue of this guest go to that
+ * one, if it runs. Bound ones can be delivered in place there, and host ones of the same flow follow them.
+ * Decided by the first packet.
  */
 static inline struct vhost_txq *
 batch_target(const struct vhost_sender *s, const struct rte_mbuf *m)
@@ -289,9 +290,14 @@ batch_target(const struct vhost_sender *s, const struct rte_mbuf *m)
 	if (likely(m->pool == q->tee_mp))
 		return q;
 	root = tee_root(m);
-	for (uint16_t i = 0; root != NULL && i < s->port->conf.queues; i++)
-		if (s->port->txq[i].tee_mp == root->pool)
-			return (struct vhost_txq *)(uintptr_t)&s->port->txq[i];
+	if (root == NULL)
+		root = m;
+	for (uint16_t i = 0; i < s->port->conf.queues; i++) {
+		const struct vhost_txq *other = &s->port->txq[i];
+
+		if (other->tee_mp == root->pool && other->rxq != NULL)
+			return (struct vhost_txq *)(uintptr_t)other;
+	}
 	return q;
 }
 

@@ -88,8 +88,9 @@ test_bad_args(void **state)
 	static const char *const bad[] = {
 		"foo=1",
 		"rxq=0",
-		"rxq=17",
+		"rxq=33",
 		"rxq=x",
+		"flow_rss=2",
 		"gen=2",
 		"gen",
 		"mac=1",

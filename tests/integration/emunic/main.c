@@ -63,6 +63,8 @@ main(int argc, char **argv)
 		TEST(test_late_memory),
 		TEST(test_rss),
 		TEST(test_rules),
+		TEST(test_rss_rules),
+		TEST(test_no_rss_rules),
 		TEST(test_addresses),
 		TEST(test_link_and_mtu),
 		TEST(test_replay),

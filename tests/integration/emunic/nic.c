@@ -133,8 +133,10 @@ nic_drain(uint16_t port, uint16_t queue)
 	return total;
 }
 
-int
-nic_rule(uint16_t port, const char *addr, int vlan, uint16_t queue, struct rte_flow **flow)
+/* One action for the frames to an address, and in one VLAN unless vlan is negative. */
+static int
+make_rule(uint16_t port, const char *addr, int vlan, enum rte_flow_action_type type,
+	const void *conf, struct rte_flow **flow)
 {
 	const struct rte_flow_attr attr = {.ingress = 1};
 	const struct rte_flow_item_eth eth_mask = {.dst.addr_bytes = "\xff\xff\xff\xff\xff\xff"};
@@ -150,9 +152,8 @@ nic_rule(uint16_t port, const char *addr, int vlan, uint16_t queue, struct rte_f
 		},
 		{.type = RTE_FLOW_ITEM_TYPE_END},
 	};
-	const struct rte_flow_action_queue to = {.index = queue};
 	const struct rte_flow_action actions[] = {
-		{.type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &to},
+		{.type = type, .conf = conf},
 		{.type = RTE_FLOW_ACTION_TYPE_END},
 	};
 	struct rte_flow_error error = {0};
@@ -169,4 +170,19 @@ nic_rule(uint16_t port, const char *addr, int vlan, uint16_t queue, struct rte_f
 		return 0;
 	assert_non_null(error.message);
 	return -rte_errno;
+}
+
+int
+nic_rule(uint16_t port, const char *addr, int vlan, uint16_t queue, struct rte_flow **flow)
+{
+	const struct rte_flow_action_queue to = {.index = queue};
+
+	return make_rule(port, addr, vlan, RTE_FLOW_ACTION_TYPE_QUEUE, &to, flow);
+}
+
+int
+nic_rss_rule(uint16_t port, const char *addr, const struct rte_flow_action_rss *rss,
+	struct rte_flow **flow)
+{
+	return make_rule(port, addr, -1, RTE_FLOW_ACTION_TYPE_RSS, rss, flow);
 }

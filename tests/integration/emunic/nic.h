@@ -60,6 +60,10 @@ unsigned int nic_drain(uint16_t port, uint16_t queue);
 /** Steer an address, and one VLAN unless vlan is negative, to a queue; a negative errno if refused. */
 int nic_rule(uint16_t port, const char *addr, int vlan, uint16_t queue, struct rte_flow **flow);
 
+/** Spread the frames to an address over queues; a negative errno if refused. */
+int nic_rss_rule(uint16_t port, const char *addr, const struct rte_flow_action_rss *rss,
+	struct rte_flow **flow);
+
 void test_forward(void **state);
 void test_loop(void **state);
 void test_thread(void **state);
@@ -73,6 +77,8 @@ void test_iommu(void **state);
 void test_late_memory(void **state);
 void test_rss(void **state);
 void test_rules(void **state);
+void test_rss_rules(void **state);
+void test_no_rss_rules(void **state);
 void test_addresses(void **state);
 void test_link_and_mtu(void **state);
 void test_replay(void **state);

@@ -21,18 +21,21 @@ def mac_bytes(text):
 
 
 class Pvp:
-    """Traffic is the recorded one, sent once, or these frames, or that of the NIC's endless generator.
+    """Traffic is given frames or the recorded ones, sent once, or that of the NIC's endless generator.
 
-    queues are those in use, guest_queues those of the guest's port and nic_queues those that the NIC
-    has (as many if not given); rate is in
-    packets a second, 0: as fast as the NIC can; retry: the switch insists when a port does not
-    take a frame; eal: more arguments for the switch; client: the guest listens; extra: devargs of more
-    ports. Devargs of the vhost port are given as keywords: trust=0, starve="host", ..."""
+    queues are those that the switch uses, guest_queues those of the guest's port and nic_queues those
+    that the NIC has (as many if not given); workers are the switch's polling lcores; nic and switch_app
+    are more devargs of the NIC and options of the switch, eal more arguments for it; rate is in packets a
+    second, 0: as fast as the NIC can; retry: the switch insists when a port does not take a frame; client:
+    the guest listens; extra: devargs of more ports. Devargs of the vhost port are given as keywords:
+    trust=0, starve="host", ..."""
 
     def __init__(self, bed, queues=1, guest_queues=None, nic_queues=None, rate=0, generator=None, retry=True,
-                 eal=(), client=False, extra=(), frames=None, **vhost):
+                 eal=(), client=False, extra=(), frames=None, workers=1, nic="", switch_app=(), **vhost):
         self.bed = bed
         self.guest_queues = guest_queues or queues
+        self.workers = workers
+        self.switch_app = switch_app
         self.retry = retry
         self.eal = eal
         self.client = client
@@ -50,7 +53,7 @@ class Pvp:
         else:
             source = f"gen=1,dst={NF_MAC},{generator}"
         self.switch = self._start_switch(*self._devargs(
-            f"{source},pause=1,start=manual,rate={rate}",
+            f"{source},pause=1,start=manual,rate={rate}{nic}",
             {"trust": 1, "starve": "nic", **vhost}))
 
     def _devargs(self, source, vhost):
@@ -66,14 +69,15 @@ class Pvp:
 
     def _start_switch(self, uplink, vhost):
         switch = Testpmd(self.bed, "switch", [uplink, vhost, *self.extra], self.bed.plugins(), eal=self.eal,
-                         app=[f"--rxq={self.queues}", f"--txq={self.queues}"]).ready()
+                         app=[f"--rxq={self.queues}", f"--txq={self.queues}", *self.switch_app],
+                         workers=self.workers).ready()
         if self.retry:
             switch.cmd("set fwd io retry")
             switch.cmd("set burst tx delay 10 retry 10000")
         switch.cmd("start")
         return switch
 
-    def start_nf(self, queues=1, mode="macswap retry", queue_size=QUEUE_SIZE, packed=False, app=()):
+    def start_nf(self, queues=1, mode="macswap retry", queue_size=QUEUE_SIZE, packed=False, app=(), workers=1):
         name = f"nf{self._nf_count}"
         self._nf_count += 1
         self.nf = Testpmd(
@@ -82,7 +86,7 @@ class Pvp:
             eal=["--single-file-segments"],
             # What came before "start" is traffic too: testpmd would throw it away.
             app=["--no-flush-rx", f"--rxq={queues}", f"--txq={queues}", f"--rxd={queue_size}",
-                 f"--txd={queue_size}", *app]).ready()
+                 f"--txd={queue_size}", *app], workers=workers).ready()
         self.nf.cmd(f"set fwd {mode}")
         self.nf.cmd("set burst tx delay 10 retry 100000")
         self.nf.cmd("start")
@@ -148,12 +152,19 @@ class Pvp:
     def unicast(self):
         return sum(map(pcap.is_unicast, self.sent))
 
+    def queue_counters(self):
+        """Extended statistics of the vhost port's Tx queues, by queue."""
+        port = self.switch.port(self.vhost)
+        queues = [self.switch.telemetry.ask("/iovtee/queue", port, i)
+                  for i in range(self.guest_queues)]
+        return [{name.split("_", 2)[2]: value for name, value in counters.items()
+                 if name.startswith("tx_")} for counters in queues]
+
     def counters(self):
-        """Extended statistics of the vhost port, summed over its queues."""
+        """The same, summed over its queues."""
         total = {}
-        for name, value in self.switch.xstats(self.vhost).items():
-            if name.startswith("tx_q") and "_" in name[4:]:
-                key = name[4:].split("_", 1)[1]
+        for queue in self.queue_counters():
+            for key, value in queue.items():
                 total[key] = total.get(key, 0) + value
         return total
 

@@ -2,7 +2,8 @@
 """The list of tests: a function becomes one by the decorator @test(NAME)."""
 import importlib
 
-MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.offload", "cases.slow", "cases.restart",
+MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.offload", "cases.queues",
+           "cases.slow", "cases.restart",
            "cases.kill", "cases.pool", "cases.badinput", "cases.refuse",
            "cases.frontend_matrix", "cases.frontend_life", "cases.frontend_badinput", "ovs_smoke")
 _tests = []

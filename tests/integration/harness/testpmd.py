@@ -23,9 +23,9 @@ def eal_args(name, plugins):
     return args
 
 
-def lcore_args():
-    """Two lcores that float over the machine's CPUs: other work there delays, but never stalls."""
-    return ["--lcores", f"0@{cpu_set()},1@{cpu_set()}"]
+def lcore_args(workers=1):
+    """Lcores that float over the machine's CPUs: other work there delays, but never stalls."""
+    return ["--lcores", ",".join(f"{i}@{cpu_set()}" for i in range(workers + 1))]
 
 
 def memory_args(huge):
@@ -39,7 +39,8 @@ def runtime_dir(bed, name):
 
 
 class Testpmd(Process, DpdkPorts):
-    def __init__(self, bed, name, vdevs, plugins=(), eal=(), app=(), env=None, huge_mb=512):
+    def __init__(self, bed, name, vdevs, plugins=(), eal=(), app=(), env=None, huge_mb=512,
+                 workers=1):
         if not os.path.exists(BINARY):
             raise Skip(f"{BINARY} is not installed (package dpdk)")
         self.huge = None
@@ -49,11 +50,11 @@ class Testpmd(Process, DpdkPorts):
             bed.cleanup.push(self.huge.close)
         self.runtime = runtime_dir(bed, name)
         self._seen = 0
-        argv = [BINARY, *lcore_args(), *memory_args(self.huge), *eal_args(name, plugins), *eal]
+        argv = [BINARY, *lcore_args(workers), *memory_args(self.huge), *eal_args(name, plugins), *eal]
         for vdev in vdevs:
             argv += ["--vdev", vdev]
         argv += ["--", "-i", "--total-num-mbufs=16384", "--no-flush-rx", "--disable-link-check",
-                 *app]
+                 f"--nb-cores={workers}", *app]
         super().__init__(bed, name, argv, {"RUNTIME_DIRECTORY": self.runtime, **(env or {})})
 
     def ready(self, seconds=30):
