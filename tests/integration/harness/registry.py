@@ -3,7 +3,8 @@
 import importlib
 
 MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.slow", "cases.restart",
-           "cases.kill", "cases.pool", "cases.badinput", "cases.refuse", "ovs_smoke")
+           "cases.kill", "cases.connect", "cases.pool", "cases.badinput",
+           "cases.refuse", "ovs_smoke")
 _tests = []
 
 
