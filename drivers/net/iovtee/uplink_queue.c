@@ -76,7 +76,7 @@ flush_by_port(struct uplink_rxq *q, uint16_t desc)
 	gates_close(gates, RTE_DIM(gates));
 	steer_park(up);
 	ret = rte_eth_dev_stop(up->phys_port);
-	if (ret == 0 && desc != q->desc)
+	if (ret == 0 && (desc != q->desc || q->keeps_posted))
 		ret = phys_rxq_setup(q, desc);
 	if (ret == 0)
 		ret = uplink_phys_start(up);
@@ -115,7 +115,7 @@ flush_by_queue(struct uplink_rxq *q, uint16_t desc)
 static int
 flush(struct uplink_rxq *q, uint16_t desc)
 {
-	int ret = flush_by_queue(q, desc);
+	int ret = q->keeps_posted ? -ENOTSUP : flush_by_queue(q, desc);
 
 	return ret == -ENOTSUP ? flush_by_port(q, desc) : ret;
 }

@@ -3,7 +3,7 @@
 import importlib
 
 MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.slow", "cases.restart",
-           "cases.kill", "cases.connect", "cases.pool", "cases.badinput",
+           "cases.kill", "cases.connect", "cases.kernel_port", "cases.pool", "cases.badinput",
            "cases.refuse", "ovs_smoke")
 _tests = []
 
