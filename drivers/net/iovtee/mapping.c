@@ -230,11 +230,33 @@ mapping_refuse(struct vhost_txq *q, enum map_reason reason)
 		mapping_reason_text(reason));
 }
 
+/*
+ * Not every driver gives back at queue stop what it has posted (net_tap keeps it): setting the queue up again
+ * takes it from them. Such a driver is known by what that brings back.
+ */
+static int
+take_back(struct uplink_rxq *uq, const struct iovt_rxq *rxq)
+{
+	int ret = uplink_rxq_flush(uq, uq->desc);
+	unsigned int lent;
+
+	if (ret < 0 || uq->keeps_posted)
+		return ret;
+	lent = vhost_wait_for_lent(rxq);
+	if (lent == 0)
+		return 0;
+	uq->keeps_posted = true;
+	ret = uplink_rxq_flush(uq, uq->desc);
+	uq->keeps_posted = rxq->nr_lent < lent;
+	return ret;
+}
+
 /* q->rxq may be gone from q already: it is closed then, and lends nothing more. */
 void
 mapping_off(struct vhost_txq *q)
 {
 	struct uplink_rxq *uq = q->map.uq;
+	const struct iovt_rxq *rxq;
 
 	if (q->map.reason == MAP_ON || q->map.reason == MAP_FEW_QUEUES)
 		q->map.reason = MAP_NO_GUEST;
@@ -244,9 +266,10 @@ mapping_off(struct vhost_txq *q)
 	steer_set(q->port, q->port->spread.steered & ~(UINT32_C(1) << q->queue));
 	q->map.uq = NULL;
 	gate_close(&uq->gate);
+	rxq = uq->tee->rxq;
 	tee_pool_lend(uq->tee, NULL);
 	/* The tee pool stays, and with it the burst function: it hands out host buffers now. */
-	if (uq->uplink->started && uplink_rxq_flush(uq, uq->desc) < 0)
+	if (uq->uplink->started && take_back(uq, rxq) < 0)
 		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
 			uq->uplink->data->name, uq->queue);
 	gate_open(&uq->gate);

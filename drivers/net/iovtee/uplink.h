@@ -51,6 +51,7 @@ struct uplink_rxq {
 	uint16_t desc;     /* ring size that the physical queue has now */
 	unsigned int socket;
 	bool needs_full_ring; /* the driver does not start with a short one */
+	bool keeps_posted; /* the driver gives no buffer back but when the queue is set up again */
 } __rte_cache_aligned;
 
 struct uplink_txq {
@@ -113,8 +114,8 @@ void uplink_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
 
 /**
  * Take every posted buffer back from the NIC and post afresh from the queue's pool, with a ring of
- * desc entries if the driver allows that. By queue stop/start where the driver has it, else by port
- * stop/start. The queue is gated by the caller.
+ * desc entries if the driver allows that. By queue stop/start where the driver has it and gives its
+ * buffers back then, else by port stop/start. The queue is gated by the caller.
  */
 int uplink_rxq_flush(struct uplink_rxq *q, uint16_t desc);
 

@@ -105,7 +105,7 @@ flush_by_port(struct uplink_rxq *q, uint16_t desc)
 	steer_park(up);
 	withhold(up, held);
 	ret = rte_eth_dev_stop(up->phys_port);
-	if (ret == 0 && desc != q->desc)
+	if (ret == 0 && (desc != q->desc || q->keeps_posted))
 		ret = phys_rxq_setup(q, desc);
 	if (ret == 0)
 		ret = uplink_phys_start(up);
@@ -148,7 +148,7 @@ flush_by_queue(struct uplink_rxq *q, uint16_t desc)
 static int
 flush(struct uplink_rxq *q, uint16_t desc)
 {
-	int ret = flush_by_queue(q, desc);
+	int ret = q->keeps_posted ? -ENOTSUP : flush_by_queue(q, desc);
 
 	return ret == -ENOTSUP ? flush_by_port(q, desc) : ret;
 }

@@ -216,6 +216,12 @@ void vhost_open_gates(struct vhost_port *p);
 void vhost_refresh_callfds(struct vhost_port *p);
 void vhost_hide_callfds(struct vhost_port *p);
 
+/**
+ * Wait, for a bounded time, for buffers that the switch holds: they come back as it drops or sends them.
+ * @return buffers still lent.
+ */
+unsigned int vhost_wait_for_lent(const struct iovt_rxq *rxq);
+
 /** Let go of the guest's memory: after this, the next queue that comes up maps it anew. */
 void vhost_drop_guest(struct vhost_port *p);
 

@@ -64,6 +64,10 @@ struct message {
 		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
 		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO)
 
+/*
+ * By its operations, not by its state: a guest may connect as soon as the socket is registered, which
+ * is within the probe, and a connection that is refused then is not tried again.
+ */
 static struct vhost_port *
 port_by_path(const char *path)
 {
@@ -72,8 +76,7 @@ port_by_path(const char *path)
 	for (id = 0; id < RTE_MAX_ETHPORTS; id++) {
 		struct rte_eth_dev *dev = &rte_eth_devices[id];
 
-		if (dev->state == RTE_ETH_DEV_UNUSED || dev->dev_ops != &vhost_ops ||
-			dev->data->dev_private == NULL)
+		if (dev->dev_ops != &vhost_ops || dev->data->dev_private == NULL)
 			continue;
 		if (strcmp(vhost_of(dev)->conf.iface, path) == 0)
 			return vhost_of(dev);

@@ -183,14 +183,14 @@ add_rx_stats(struct iovt_rxq_stats *sum, const struct iovt_rxq_stats *s)
 	sum->ring_errors += s->ring_errors;
 }
 
-/* Buffers in the hands of the switch come back as it drops or sends them. */
-static void
-wait_for_lent(const struct iovt_rxq *rxq)
+unsigned int
+vhost_wait_for_lent(const struct iovt_rxq *rxq)
 {
 	const volatile uint16_t *lent = &rxq->nr_lent;
 
 	for (unsigned int us = 0; *lent != 0 && us < REVOKE_WAIT_US; us += 10)
 		rte_delay_us_sleep(10);
+	return *lent;
 }
 
 /* Revocation (docs/design.md): after it, neither NIC nor switch touches the guest's buffers. */
@@ -208,7 +208,7 @@ txq_down(struct vhost_txq *q)
 	vhost_open_gates(p);
 	iovt_rxq_close(rxq);
 	mapping_off(q);
-	wait_for_lent(rxq);
+	vhost_wait_for_lent(rxq);
 	lent = iovt_rxq_give_back(rxq, &last_avail, &last_used);
 	if (lent > 0)
 		IOVTEE_LOG(WARNING,

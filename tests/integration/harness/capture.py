@@ -35,7 +35,7 @@ SIOCETHTOOL = 0x8946
 ETHTOOL_OFF = (0x15, 0x17, 0x19, 0x1F, 0x24, 0x2C)
 
 
-def _offloads_off(ifname):
+def offloads_off(ifname):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for command in ETHTOOL_OFF:
             value = array.array("I", [command, 0])
@@ -49,7 +49,7 @@ def _ip(*args):
 
 def _link_up(end):
     ifname, address = end
-    _offloads_off(ifname)
+    offloads_off(ifname)
     _ip("address", "add", address + "/24", "dev", ifname)
     _ip("link", "set", ifname, "up")
     _ip("link", "set", "lo", "up")

@@ -3,8 +3,8 @@
 import importlib
 
 MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.offload", "cases.queues",
-           "cases.slow", "cases.restart",
-           "cases.kill", "cases.pool", "cases.badinput", "cases.refuse",
+           "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.kernel_port", "cases.pool",
+           "cases.badinput", "cases.refuse",
            "cases.frontend_matrix", "cases.frontend_life", "cases.frontend_badinput", "ovs_smoke")
 _tests = []
 

@@ -11,6 +11,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from vm import initramfs
+
 # stdbuf lets testpmd write its log line by line.
 PROGRAMS = ("/usr/bin/dpdk-testpmd", "/usr/bin/stdbuf", "/usr/libexec/coreutils/libstdbuf.so")
 DRIVERS = ("bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_vhost", "net_virtio")
@@ -50,54 +52,15 @@ def _copy_programs(root, driver_folder):
     _copy(root, Path("/lib/x86_64-linux-gnu/libgcc_s.so.1"))
 
 
-def _load_order(folder, names):
-    """Module files, each after those that it depends on (read from its .modinfo section)."""
-    files = {f.stem.replace("-", "_"): f for f in folder.glob("kernel/**/*.ko")}
-    order = []
-
-    def add(name):
-        # What has no file is built into the kernel.
-        if name not in files or files[name] in order:
-            return
-        depends = re.search(rb"\0depends=([^\0]*)\0", files[name].read_bytes()).group(1)
-        for dependency in filter(None, depends.decode().split(",")):
-            add(dependency.replace("-", "_"))
-        order.append(files[name])
-
-    for name in names:
-        add(name)
-    return order
-
-
-def build(image, *, scripts, busybox, modules, driver_folder, plugins=()):
+def build(image, *, scripts, busybox, module_folder, driver_folder, plugins=()):
     """Write an initramfs image; its unpacked form stays beside it, for a look."""
     root = image.with_suffix(".root")
-    shutil.rmtree(root, ignore_errors=True)
-    for folder in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "modules",
-                   "proc", "sys", "dev", "tmp", "run", "share"):
-        (root / folder).mkdir(parents=True)
-    for link in ("bin", "sbin", "lib", "lib64"):
-        (root / link).symlink_to(f"usr/{link}")
-    (root / "var").mkdir()
-    (root / "var/run").symlink_to("/run")
-
-    shutil.copy2(busybox, root / "bin/busybox")
-    (root / "bin/sh").symlink_to("busybox")
-    for number, module in enumerate(_load_order(modules, MODULES)):
-        shutil.copy2(module, root / "modules" / f"{number:02}-{module.name}")
+    initramfs.make_root(root, busybox=busybox, module_folder=module_folder, modules=MODULES,
+                        scripts=scripts)
     _copy_programs(root, driver_folder)
     for plugin in plugins:
         _copy_libraries(root, plugin)
         target = root / PLUGIN_FOLDER.relative_to("/") / plugin.name
         target.parent.mkdir(exist_ok=True)
         shutil.copy2(plugin, target)
-    for script in scripts:
-        shutil.copy2(script, root / script.name)
-
-    # Not compressed: an emulated CPU takes longer to unpack it than QEMU takes to load it.
-    # With the root folder itself: a kernel's own is world-writable, and EAL takes no plugin below.
-    paths = [root, *sorted(root.rglob("*"))]
-    names = b"\n".join(os.fsencode(path.relative_to(root)) for path in paths)
-    with image.open("wb") as out:
-        subprocess.run([busybox, "cpio", "-o", "-H", "newc"], cwd=root, input=names,
-                       stdout=out, stderr=subprocess.DEVNULL, check=True)
+    initramfs.pack(root, image, busybox)

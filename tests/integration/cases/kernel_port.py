@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""An uplink over a port of the kernel's (tap), whose driver keeps posted buffers over a queue stop."""
+import os
+import socket
+
+from harness import accounts
+from harness.errors import check_equal
+from harness.process import wait_until
+from harness.pvp import NF_MAC, QUEUE_SIZE, UPLINK, VHOST, Pvp, mac_bytes
+from harness.registry import test
+from harness.testpmd import Testpmd
+
+FRAMES = 100
+
+
+class TapPvp(Pvp):
+    """Frames come from a packet socket on the tap, and nobody looks at what comes back."""
+
+    def __init__(self, bed):
+        self.bed, self.socket, self.nf, self._nf_count = bed, bed.path("nf.sock"), None, 0
+        self.uplink, self.vhost = UPLINK, VHOST
+        self.tap = f"iovtee{os.getpid()}"
+        self.switch = Testpmd(
+            bed, "switch", [f"{UPLINK},dev(net_tap0,iface={self.tap})",
+                            f"{VHOST},iface={self.socket},uplink={UPLINK},trust=1,mac={NF_MAC}"],
+            bed.plugins(), eal=["--iova-mode=va"]).ready()
+        self.switch.cmd("start")
+
+    def send(self, count):
+        frame = mac_bytes(NF_MAC) + mac_bytes("02:00:00:00:00:01") + b"\x88\xb5" + bytes(100)
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+            for _ in range(count):
+                wire.sendto(frame, (self.tap, 0))
+
+    def delivered(self):
+        return self.counters()["zero_copy_packets"]
+
+
+@test("tap-revoked")
+def tap_revoked(bed):
+    """A guest that leaves in a quiet moment gets every buffer back, also the one that the tap would
+    receive the next frame in; and the next guest's frames are zero-copy again."""
+    bed.need_iovtee()
+    pvp = TapPvp(bed)
+    for guest in range(2):
+        pvp.start_nf()
+        wait_until(lambda: pvp.counters()["mapped"], 10, "the guest to be mapped")
+        before = pvp.delivered()
+        pvp.send(FRAMES)
+        wait_until(lambda: pvp.delivered() >= before + FRAMES - QUEUE_SIZE // 4, 10,
+                   f"guest {guest}: frames to arrive without a copy")
+        check_equal(pvp.counters()["outstanding"], 1, "buffers that the tap holds")
+        pvp.nf.quit()
+        check_equal(pvp.counters()["late"], 0, f"guest {guest}: buffers late")
+        accounts.check_identity(pvp.counters())
+    pvp.switch.quit()

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One configuration: peer -> uplink -> switch -> vhost-user -> guest, and what is done with it."""
+import peer
+from guest import Guest
+from harness import accounts
+from harness.errors import check, check_equal
+from harness.process import wait_until
+from switch import AfPacket, Switch, Tap
+
+BULK, SHORT_BULK = 16 << 20, 2 << 20
+ETHERNET_MTU = 1500
+IP_ICMP_HEADERS = 28
+IDLE_SECONDS, IDLE_INTERRUPTS = 2, 20  # the control console shares the line
+REBINDS = 3
+MAP_BUFFERS = 9
+
+
+class Machine:
+    """mergeable: the device offers VIRTIO_NET_F_MRG_RXBUF; client: the switch connects to a socket that
+    QEMU serves; properties: more ones of the virtio-net device."""
+
+    def __init__(self, bed, boot, mergeable, mtu, client, properties):
+        self.bed, self.boot, self.mtu, self.client = bed, boot, mtu, client
+        self.properties = [f"mrg_rxbuf={'on' if mergeable else 'off'}", *properties]
+        self.nic = Tap() if mtu <= ETHERNET_MTU else AfPacket()
+        self.iface = bed.path("nf.sock")
+        self.switches = 0
+        self.switch = self.guest = None
+        self.nic.make(mtu)
+
+    # Whether the guest's buffers can take whatever the NIC may write. Linux has none that hold a jumbo
+    # frame in one piece: pages for the driver to merge, or a chain of pages.
+    @property
+    def zero_copy(self):
+        return self.mtu <= ETHERNET_MTU
+
+    def start_switch(self):
+        self.switch = Switch(self.bed, f"switch{self.switches}", self.iface, self.client, self.nic,
+                             self.mtu)
+        self.switches += 1
+        peer.configure(self.mtu)
+
+    def start(self):
+        """Whoever serves the socket first."""
+        if not self.client:
+            self.start_switch()
+        self.guest = Guest(self.bed, self.boot, self.iface, serves=self.client, mtu=self.mtu,
+                           properties=self.properties)
+        if self.client:
+            self.start_switch()
+        return self.wait_up()
+
+    def wait_up(self):
+        seconds = self.guest.wait_booted()
+        self.guest.configure(self.mtu)
+        self.wait_link()
+        return seconds
+
+    def wait_link(self):
+        """Wait until the switch works on the guest's queue, and the guest has noticed."""
+        reason = 0 if self.zero_copy else MAP_BUFFERS
+        # The reason why not shows only when the switch has looked for a buffer.
+        wait_until(lambda: self.switch.counters()["map_reason"] in (0, reason), 10,
+                   "the guest's queue to run")
+        wait_until(lambda: self.guest.number("cat /sys/class/net/eth0/carrier"), 5,
+                   "the guest's link to be up")
+
+    def ping_all_sizes(self):
+        largest = self.mtu - IP_ICMP_HEADERS
+        sizes = (0, 56, 1000, largest, largest + 1)  # the last one in fragments
+        for size in sizes:
+            peer.ping(self.guest, size)
+        return sizes
+
+    def exchange(self, size):
+        """TCP both ways; returns the counters' growth on the way to the guest, and the speeds."""
+        before = self.switch.counters()
+        digest, to_guest = peer.send_bulk(self.guest, size)
+        grown = accounts.since(before, self.switch.counters())
+        from_guest = peer.receive_bulk(self.guest, size, digest)
+        return grown, to_guest, from_guest
+
+    def check_exchange(self, size):
+        """TCP both ways, without a copy if the guest's buffers allow it; returns what to say."""
+        grown, to_guest, from_guest = self.exchange(size)
+        said = f"{to_guest:.1f} and {from_guest:.1f} MB/s, {self.check_share(grown)}"
+        self.check_checksums()
+        self.switch.check_accounts()
+        return said
+
+    def check_share(self, grown):
+        zero_copy, copied = grown["zero_copy_packets"], grown["copied_packets"]
+        why = ", ".join(f"{name} {grown[name]}" for name in grown
+                        if grown[name] > 0 and name.startswith(("copied_", "unbind", "starved")))
+        said = f"{zero_copy} of {zero_copy + copied} frames zero-copy ({why})"
+        now = self.switch.counters()
+        if self.zero_copy:
+            check(now["mapped"] == 1, f"not mapped, map_reason {now['map_reason']}")
+            check(zero_copy >= accounts.ZERO_COPY_SHARE * (zero_copy + copied), said)
+        else:
+            check_equal(now["map_reason"], MAP_BUFFERS, "map_reason")
+            check_equal(zero_copy, 0, "jumbo frames delivered in place")
+        return said
+
+    def check_checksums(self):
+        """Both network stacks have checked every segment in software, and found no error."""
+        errors = {"peer": peer.own_checksum_errors(),
+                  "guest": peer.checksum_errors(self.guest.run("cat /proc/net/snmp"))}
+        for side, counts in errors.items():
+            check("Tcp" in counts, f"{side}: no count of checksum errors")
+            check(not any(counts.values()), f"{side}: checksum errors {counts}")
+        check_equal(self.guest.counter("rx_errors"), 0, "rx_errors of the guest")
+
+
+# The cases, each with a machine that is up; they return what to say about it, or raise Failure.
+
+def ping(machine):
+    return f"{', '.join(map(str, machine.ping_all_sizes()))} bytes"
+
+
+def tcp(machine):
+    return machine.check_exchange(BULK)
+
+
+def interrupts(machine):
+    """The guest is woken, not for every packet, and not when there is none."""
+    guest = machine.guest
+    packets, raised = guest.packets(), guest.interrupts()
+    machine.exchange(SHORT_BULK)
+    packets, raised = guest.packets() - packets, guest.interrupts() - raised
+    check(0 < raised < packets, f"{raised} interrupts for {packets} packets")
+    idle = guest.interrupts()
+    guest.run(f"sleep {IDLE_SECONDS}")
+    idle = guest.interrupts() - idle
+    check(idle <= IDLE_INTERRUPTS, f"{idle} interrupts in {IDLE_SECONDS} idle seconds")
+    return f"{raised} for {packets} packets, {idle} in {IDLE_SECONDS} idle seconds"
+
+
+def rebind_once(machine, meanwhile=lambda: None):
+    guest, driver = machine.guest, "/sys/bus/virtio/drivers/virtio_net"
+    device = guest.run(f"basename {driver}/virtio*").strip()
+    guest.run(f"echo {device} > {driver}/unbind")
+    meanwhile()
+    machine.switch.check_left()
+    guest.run(f"echo {device} > {driver}/bind")
+    guest.configure(machine.mtu)
+
+
+def rebind(machine):
+    """The driver lets go of the device and takes it again, under traffic."""
+    with peer.Noise() as noise:
+        for _ in range(REBINDS):
+            noise.check_flows()
+            rebind_once(machine, noise.check_flows)
+        noise.check_flows()
+    return f"{REBINDS} times among {noise.sent} frames; {after(machine)}"
+
+
+def reboot(machine):
+    """The machine's reset button, under traffic."""
+    with peer.Noise() as noise:
+        noise.check_flows()
+        machine.guest.reset()
+        seconds = machine.wait_up()
+        noise.check_flows()
+    return f"up after {seconds:.1f} s and {noise.sent} frames; {after(machine)}"
+
+
+def restart_switch(machine):
+    """The switch ends in order and comes back, the guest waits."""
+    machine.switch.quit()
+    machine.start_switch()
+    return after(machine)
+
+
+def kill_switch(machine):
+    """The switch is killed. It may have used buffers out of order, of which QEMU knows nothing; the
+    guest's driver then needs to be loaded anew (docs/design.md, "Known limits")."""
+    machine.switch.kill()
+    machine.start_switch()
+    machine.wait_link()
+    rebind_once(machine)
+    return after(machine)
+
+
+def after(machine):
+    """The link works as before, zero-copy included."""
+    machine.wait_link()
+    peer.ping(machine.guest, 56)
+    return machine.check_exchange(SHORT_BULK)
+
+
+def power_off(machine):
+    """The guest goes, under traffic; then nothing is held of it, and the switch ends in order."""
+    with peer.Noise() as noise:
+        noise.check_flows()
+        machine.guest.kill()
+        machine.switch.check_left()
+        noise.check_flows()
+    machine.switch.quit()
+    return f"{noise.sent} frames"
+
+
+CASES = {"ping": ping, "tcp": tcp, "interrupts": interrupts, "rebind": rebind, "reboot": reboot,
+         "switch-restart": restart_switch, "switch-kill": kill_switch, "power-off": power_off}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The switch: stock testpmd with the plugin's two ports, forwarding between them."""
+import peer
+from guest import MAC
+from harness import accounts, capture
+from harness.errors import Failure, check, check_equal
+from harness.process import wait_until
+from harness.testpmd import Testpmd
+
+UPLINK, VHOST = "net_iovtee_uplink0", "net_iovtee_vhost0"
+HEADROOM = 128
+# An mbuf's data room is what the NIC may write, and a guest's buffer with less room is not posted.
+# Linux's small ones hold 1518 bytes; net_af_packet wants room for a whole frame of its ring.
+RING_FRAME = 16384
+SMALL_MBUF, JUMBO_MBUF = HEADROOM + 1518, HEADROOM + RING_FRAME
+
+
+class Tap:
+    """net_tap makes the peer's interface, anew in each switch; its MTU is 1500 at most for DPDK 22.11."""
+    devargs = f"net_tap0,iface={peer.INTERFACE},mac={peer.MAC}"
+
+    def make(self, _):
+        pass
+
+
+class AfPacket:
+    """net_af_packet on one end of a veth pair; the peer's interface is the other."""
+    END = "uplink0"
+    devargs = f"net_af_packet0,iface={END},framesz={RING_FRAME},blocksz={RING_FRAME},framecnt=512"
+
+    def make(self, mtu):
+        peer.ip("link", "add", peer.INTERFACE, "type", "veth", "peer", "name", self.END)
+        # Checksums and segments as they would be on a wire.
+        capture.offloads_off(peer.INTERFACE)
+        peer.ip("link", "set", self.END, "mtu", str(mtu), "up")
+
+
+class Switch(Testpmd):
+    def __init__(self, bed, name, iface, client, nic, mtu):
+        mbuf = SMALL_MBUF if mtu <= 1500 else JUMBO_MBUF
+        super().__init__(
+            bed, name,
+            [f"{UPLINK},dev({nic.devargs})",
+             f"{VHOST},iface={iface},client={int(client)},uplink={UPLINK},trust=1,mac={MAC}"],
+            plugins=[bed.session.plugin("iovtee")], eal=["--iova-mode=va"],
+            app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=8192"])
+        self.ready()
+        self.cmd("start")
+
+    def counters(self):
+        """Of the vhost port's one receive queue, as the guest sees it."""
+        return {name[len("tx_q0_"):]: value for name, value in self.xstats(VHOST).items()
+                if name.startswith("tx_q0_")}
+
+    def check_accounts(self):
+        """Every buffer is accounted for, and none was late. When little is going on: the counters
+        are not read all at once."""
+        for tries_left in (3, 2, 1, 0):
+            counters = self.counters()
+            try:
+                accounts.check_identity(counters)
+                break
+            except Failure:
+                if not tries_left:
+                    raise
+        check_equal(counters["late"], 0, "buffers late")
+        check_equal(counters["abandoned"], 0, "buffers abandoned")
+        return counters
+
+    def check_left(self):
+        """The guest has gone: nothing is held of its memory."""
+        wait_until(lambda: self.counters()["outstanding"] == 0, 5, "outstanding buffers to be 0")
+        self.check_accounts()
+        check("still inside the switch" not in self.output(), "see the switch's log: buffers late")
