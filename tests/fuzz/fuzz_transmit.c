@@ -75,7 +75,7 @@ void
 fuzz_target(const uint8_t *data, size_t size)
 {
 	struct fuzz_guest g = {.in = {data, size}};
-	struct iovt_txq_conf conf;
+	struct iovt_txq_conf conf = {0};
 	uint16_t last_avail, last_used;
 	struct iovt_txq *q;
 
