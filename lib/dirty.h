@@ -12,7 +12,7 @@
 #include "vring.h"
 
 struct iovt_dirty_log {
-	/* Any thread that uses the queue; must not block. NULL: nothing is logged. */
+	/* Any thread that uses the queue, until it is given back; must not block. NULL: nothing is logged. */
 	void (*mark)(void *ctx, uint64_t gpa, uint64_t len);
 	void *ctx;
 };

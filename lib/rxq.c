@@ -149,6 +149,7 @@ iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16_t *last_used
 	iovt_vq_bases(&q->vr, last_avail, last_used);
 	lent = q->nr_lent;
 	q->stats.late += lent;
+	q->log.mark = NULL; /* it may be gone when the last buffer comes */
 	iovt_lock_release(&q->lock);
 	return lent;
 }

@@ -272,6 +272,38 @@ precise(const struct bed_conf *conf)
 	log_fini(&log);
 }
 
+/* Neither the log nor what it belongs to need outlive the queue's last buffer. */
+static void
+not_after_give_back(const struct bed_conf *conf)
+{
+	for (int broken = 0; broken < 2; broken++) {
+		struct bed_conf c = *conf;
+		struct log log = {0};
+		uint16_t avail, used;
+		struct iovt_rxq *old;
+		struct iovt_buf buf;
+		struct bed *b;
+
+		c.log = (struct iovt_dirty_log){mark, &log};
+		b = bed_new(&c);
+		old = b->q;
+		fake_guest_post(&b->guest, FAKE_ONE, 3000, FAKE_LINEAR);
+		assert_int_equal(fake_nic_harvest(old, &buf, 1, 1), 1);
+		if (broken) {
+			assert_true(iovt_rx_begin(old));
+			iovt_rxq_break(old, "for a test");
+			iovt_rx_end_logged(old);
+		}
+		assert_int_equal(bed_close(b, &avail, &used), 1);
+		log_init(&log, &b->guest.mem);
+		iovt_rxq_reclaim(old, &buf.id, 1);
+		for (size_t i = 0; i < log.mem->total; i++)
+			assert_int_equal(log.marked[i], 0);
+		bed_free(b);
+		log_fini(&log);
+	}
+}
+
 int
 main(void)
 {
@@ -279,6 +311,7 @@ main(void)
 		{"all that is written to a receiving guest is marked", receiving},
 		{"all that is written to a sending guest is marked", sending},
 		{"nothing else is marked", precise},
+		{"nothing is marked after the queue is given back", not_after_give_back},
 	};
 
 	return unit_run("dirty log", cases, sizeof(cases) / sizeof(cases[0]));
