@@ -84,7 +84,7 @@ def vhost_cases(iface):
 
 EMUNIC_CASES = [
     Case(f"net_emunic0,{key}={value}", (key, value)) for key, values in {
-        "rxq": ("0", "17", "x"), "txq": ("0", "17"), "mac": ("zz",), "engine": ("steam",),
+        "rxq": ("0", "33", "x"), "txq": ("0", "33"), "mac": ("zz",), "engine": ("steam",),
         "cpu": ("-1", "x"), "max_frame": ("59", "9729"), "rxq_stop": ("2",), "gen": ("x",),
         "frame": ("59", "1519"), "flows": ("0", "x"), "dst": ("zz",), "count": ("x",),
         "rate": ("-1",), "pause": ("2",), "start": ("later",), "loop": ("x",),

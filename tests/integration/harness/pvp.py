@@ -73,7 +73,8 @@ class Pvp:
                          workers=self.workers).ready()
         if self.retry:
             switch.cmd("set fwd io retry")
-            switch.cmd("set burst tx delay 10 retry 10000")
+            # Lcores that share CPUs wait for each other.
+            switch.cmd(f"set burst tx delay 10 retry {100000 if self.workers > 1 else 10000}")
         switch.cmd("start")
         return switch
 
