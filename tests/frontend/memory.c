@@ -13,7 +13,7 @@
 #define SECTIONS (1 + FAKE_PLACES)
 
 const char *const table_names[TABLE_KINDS] = {"right", "reversed", "overlap", "unaligned",
-	"truncated", "nine", "no_fds", "few_fds", "empty"};
+	"truncated", "short_rings", "nine", "no_fds", "few_fds", "empty"};
 
 /* vhost-user specification, "Multiple memory regions description". */
 struct table_region {
@@ -169,17 +169,18 @@ spoil(struct table_payload *t, enum table kind)
 bool
 memory_announce(const struct guest_memory *m, struct link *l, enum table kind)
 {
-	struct table_payload t = right_table(m, kind == TABLE_REVERSED);
-	unsigned int nr_fds = spoil(&t, kind);
+	bool short_file = kind == TABLE_TRUNCATED || kind == TABLE_SHORT_RINGS;
+	struct table_payload t = right_table(m, kind == TABLE_REVERSED || short_file);
+	unsigned int nr_fds = spoil(&t, kind), at = kind == TABLE_SHORT_RINGS ? t.nr - 1 : 0;
 	int fds[MEMORY_REGIONS_MAX + 1], file = m->mem.fd;
 	bool ok;
 
-	if (kind == TABLE_TRUNCATED) {
+	if (short_file) {
 		file = memfd_create("short", MFD_CLOEXEC);
-		CHECK(file >= 0 && ftruncate(file, t.region[0].offset + FAKE_PAGE) == 0);
+		CHECK(file >= 0 && ftruncate(file, t.region[at].offset + FAKE_PAGE) == 0);
 	}
 	for (unsigned int i = 0; i < nr_fds; i++)
-		fds[i] = i == 0 ? file : m->mem.fd;
+		fds[i] = i == at ? file : m->mem.fd;
 	ok = link_call(l, SET_MEM_TABLE, &t,
 		offsetof(struct table_payload, region) + t.nr * sizeof(t.region[0]), fds, nr_fds);
 	if (file != m->mem.fd)

@@ -13,11 +13,12 @@ enum table {
 	TABLE_REVERSED,  /* right, too */
 	TABLE_OVERLAP,   /* the second region begins inside the first */
 	TABLE_UNALIGNED, /* addresses and offset of the first are odd */
-	TABLE_TRUNCATED, /* a file that is shorter than its region */
-	TABLE_NINE,      /* one region more than a table can have */
-	TABLE_NO_FDS,    /* no file descriptors */
-	TABLE_FEW_FDS,   /* one too few */
-	TABLE_EMPTY,     /* no region */
+	TABLE_TRUNCATED, /* reversed, and the first file, of buffers, is shorter than its region */
+	TABLE_SHORT_RINGS, /* reversed, and the last file, of the rings, is */
+	TABLE_NINE,        /* one region more than a table can have */
+	TABLE_NO_FDS,      /* no file descriptors */
+	TABLE_FEW_FDS,     /* one too few */
+	TABLE_EMPTY,       /* no region */
 	TABLE_KINDS,
 };
 

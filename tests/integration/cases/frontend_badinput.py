@@ -79,6 +79,7 @@ RUNNING = {
     "rings outside memory": raw(SET_VRING_ADDR, addr(0, 0xDEAD000)),
     "rings of another queue": raw(SET_VRING_ADDR, addr(0, 0)),
     "a base out of range": raw(SET_VRING_BASE, state(0, 0x7FFF)),
+    "a file that ends in the rings": table("short_rings"),
     "a call without descriptor": raw(SET_VRING_CALL, u64(0)),
     "a kick without descriptor": raw(SET_VRING_KICK, u64(0)),
     "base twice": twice(raw(GET_VRING_BASE, state(0, 0))),
@@ -92,8 +93,10 @@ RUNNING = {
         "overlapping regions", "odd addresses", "a file that is too short", "an empty table")},
 }
 
-# To DPDK's port, or to the guest that is served by it.
-DEADLY = ("a file that is too short", "a base out of range")
+# librte_vhost itself dies of it (SIGBUS, in its handler of the message), whatever the port.
+DEADLY = {"iovtee": ("a file that ends in the rings",),
+          # DPDK's own port dies of the second, and breaks its guest by the third.
+          "vhost": ("a file that ends in the rings", "a file that is too short", "a base out of range")}
 
 
 class Pair(FrontendPvp):
@@ -145,7 +148,7 @@ def run_all(bed, cases, running):
     pair.wait_frames(500)
     before = pair.nic()
     for name, step in cases.items():
-        if bed.ports == "vhost" and name.removeprefix("running: ") in DEADLY:
+        if name.removeprefix("running: ") in DEADLY[bed.ports]:
             continue
         try:
             pair.run(step, running)
