@@ -18,6 +18,7 @@ class TapPvp(Pvp):
 
     def __init__(self, bed):
         self.bed, self.socket, self.nf, self._nf_count = bed, bed.path("nf.sock"), None, 0
+        self.guest_queues = 1
         self.uplink, self.vhost = UPLINK, VHOST
         self.tap = f"iovtee{os.getpid()}"
         self.switch = Testpmd(
