@@ -3,8 +3,8 @@
 # Configure, if need be, and build one of the build folders:
 #   rel    gcc, release: what is installed and measured
 #   clang  clang, compiled only to see its warnings
-#   asan   the engine and its unit tests under address and undefined-behaviour sanitizers
-#   tsan   the same under the thread sanitizer
+#   asan   the same under address and undefined-behaviour sanitizers
+#   tsan   the engine and its unit tests under the thread sanitizer
 #
 # Usage: build.sh rel|clang|asan|tsan
 set -eu
@@ -13,12 +13,12 @@ kind=${1:?usage: build.sh rel|clang|asan|tsan}
 dir=build/$kind
 
 CC=gcc
-engine_only='-Ddpdk=disabled -Dbuildtype=debug -Doptimization=1'
+debug='-Dbuildtype=debug -Doptimization=1'
 case $kind in
 rel) options= ;;
 clang) CC=clang options= ;;
-asan) options="$engine_only -Db_sanitize=address,undefined" ;;
-tsan) CC=clang options="$engine_only -Db_sanitize=thread" ;;
+asan) options="$debug -Db_sanitize=address,undefined -Db_lundef=false" ;;
+tsan) CC=clang options="$debug -Ddpdk=disabled -Db_sanitize=thread" ;;
 *) echo "build: unknown kind '$kind'; one of rel, clang, asan, tsan" >&2; exit 2 ;;
 esac
 export CC

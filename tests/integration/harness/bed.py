@@ -8,6 +8,7 @@ import tempfile
 from . import capture
 from .cleanup import Cleanup
 from .errors import Failure, Skip
+from .sanitizer import Sanitizer
 
 STAGE = os.path.join(os.path.dirname(__file__), "../../../tools/stage.sh")
 
@@ -18,6 +19,7 @@ class Session:
     def __init__(self, build, ports):
         self.build = os.path.realpath(build)
         self.ports = ports
+        self.sanitizer = Sanitizer(self.build)
         self.cleanup = Cleanup()
         self.dir = tempfile.mkdtemp(prefix="iovtee-it-", dir="/run")
         os.chmod(self.dir, 0o755)
@@ -66,3 +68,7 @@ class Bed:
 
     def close(self):
         self.cleanup.run()
+
+    def check_sanitizer(self):
+        """What the sanitizers of the build found in processes that have ended, if any."""
+        self.session.sanitizer.check(self.dir)

@@ -55,6 +55,9 @@ class Testpmd(Process, DpdkPorts):
             argv += ["--vdev", vdev]
         argv += ["--", "-i", "--total-num-mbufs=16384", "--no-flush-rx", "--disable-link-check",
                  f"--nb-cores={workers}", *app]
+        if plugins:
+            argv[1:1] = bed.session.sanitizer.eal_args
+            env = {**bed.session.sanitizer.env(bed.path(name)), **(env or {})}
         super().__init__(bed, name, argv, {"RUNTIME_DIRECTORY": self.runtime, **(env or {})})
 
     def ready(self, seconds=30):
