@@ -43,6 +43,9 @@ def run_cell(pvp, queues, cell):
     pvp.setup(pairs=queues, **guest_options(pvp.bed, *cell))
     pvp.attach()
     guest.up()
+    if cell[3] != "poll":
+        wait_until(lambda: guest.stats()["sleeps"], 5, "the guest to sleep")
+        time.sleep(0.01)  # it was woken to answer
     pvp.start_source()
     wait_until(lambda: pvp.nic()["tx_device_frames"] - before["tx_device_frames"] >= FRAMES, 10,
                f"{FRAMES} frames to return")
@@ -79,7 +82,7 @@ def run_cells(bed, queues, mode):
             _verdicts[cell, queues, mode] = "ok"
         except Failure as failure:
             _verdicts[cell, queues, mode] = "FAILED"
-            wrong.append(f"{', '.join(cell)}: {failure}")
+            wrong.append(f"{', '.join(cell)}: {failure} ({pvp.tell()})")
             recover(pvp, queues)
         print(f"{mode}, {queues} queues, {', '.join(cell)}: {_verdicts[cell, queues, mode]} "
               f"{time.monotonic() - start:.2f} s", flush=True)

@@ -119,6 +119,8 @@ class FrontendPvp(Pvp):
     def __init__(self, bed, frame=1000, flows=16, count=0, recorded=False, **options):
         generator = None if recorded else f"frame={frame},flows={flows},count={count}"
         super().__init__(bed, generator=generator, eal=["--iova-mode=va"], **{"trust": 1, **options})
+        if self.retry:  # the guest has a CPU for itself as little as the switch has
+            self.switch.cmd("set burst tx delay 10 retry 500000")
         self.guest = None
         self.new_guest()
 
@@ -157,6 +159,14 @@ class FrontendPvp(Pvp):
         missing = now["tx_lost"] - before["tx_lost"]
         check(missing <= lost, f"{missing} frames were lost, more than {lost}")
         return now
+
+    def tell(self):
+        """How far it got, for a failure's message."""
+        try:
+            counts = {**self.guest.stats(), **self.nic(), **(self.counters() if self.bed.ports == "iovtee" else {})}
+        except Failure as failure:
+            return str(failure)
+        return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
     def check_accounts(self):
         """No buffer of the guest's is held, and all that ever were are accounted for."""
