@@ -4,18 +4,20 @@ back corrupt, twice or overtaken, nothing is written after the reply to GET_VRIN
 accounted for, and the path is zero-copy again afterwards."""
 import random
 
+from cases.kill import Leaks
 from harness import accounts, pcap
 from harness.errors import Failure, check, check_equal
 from harness.frontend import DIRECT, INDIRECT, FrontendPvp
 from harness.process import wait_until
-from harness.registry import test
+from harness.registry import SOAK, test
 
 RATE = 100000
 RING = {"split": 256, "packed": 255}
 # As large as the NIC's buffers, header included: bound to it.
 BOUND = {"len_min": 2100, "len_max": 3000}
 ANY = {"len_min": 300, "len_max": 3000, "indirect": 1}
-CYCLES = 60
+CYCLES = 60 * SOAK
+GUESTS = 6 * SOAK
 
 
 def layouts(bed, ring):
@@ -52,6 +54,14 @@ def finish(pvp, before, order=True):
     pvp.guest.cmd("frozen")
     pvp.guest.kill()
     pvp.switch.quit()
+
+
+def tell_revocations(pvp):
+    """How long a guest waits for the reply to GET_VRING_BASE: said, not judged."""
+    if pvp.bed.ports == "iovtee":
+        times = pvp.switch.telemetry.ask("/iovtee/vhost", pvp.switch.port(pvp.vhost))["revocation"]
+        print(f"{times['count']} replies to GET_VRING_BASE, microseconds: " + ", ".join(
+            f"{name} {times[name + '_ns'] / 1000:.0f}" for name in ("p50", "p99", "max")))
 
 
 def each_ring(name):
@@ -133,7 +143,10 @@ def queue_restart(bed, ring):
             pvp.wait_frames(100)
         except Failure as failure:
             raise Failure(f"cycle {cycle}, vrings {vrings}: {failure}") from None
+        if cycle % 20 == 0:
+            check_zero_copy(pvp)
     check_zero_copy(pvp)
+    tell_revocations(pvp)
     finish(pvp, before)
 
 
@@ -181,8 +194,8 @@ def come_and_go(bed, ring, client):
     pvp = start(bed, ring, client=client)
     before = pvp.nic()
     pvp.start_source()
-    for cycle in range(6):
-        pvp.wait_frames(500)
+    for cycle in range(GUESTS):
+        check_zero_copy(pvp)
         if cycle % 2:
             pvp.guest.cmd("close")
             gone(pvp, "hung up")
@@ -193,6 +206,30 @@ def come_and_go(bed, ring, client):
         pvp.setup(format=ring, size=RING[ring], **BOUND)
         pvp.attach()
         pvp.guest.up()
+    check_zero_copy(pvp)
+    finish(pvp, before)
+
+
+@each_ring("killed")
+def killed(bed, ring):
+    """Guests killed under traffic, again and again: nothing is left of them, and the next one is served as
+    the first."""
+    pvp = start(bed, ring)
+    before, leaks = pvp.nic(), Leaks(pvp.switch)
+    pvp.start_source()
+    for cycle in range(3 * GUESTS):
+        try:
+            check_zero_copy(pvp)
+            pvp.guest.kill()
+            gone(pvp, "was killed")
+            if cycle >= 3:
+                leaks.check()
+            pvp.new_guest()
+            pvp.setup(format=ring, size=RING[ring], **BOUND)
+            pvp.attach()
+            pvp.guest.up()
+        except Failure as failure:
+            raise Failure(f"cycle {cycle}: {failure}") from None
     check_zero_copy(pvp)
     finish(pvp, before)
 

@@ -8,10 +8,10 @@ from harness import accounts
 from harness.errors import Failure, check
 from harness.process import wait_until
 from harness.pvp import Pvp
-from harness.registry import test
+from harness.registry import SOAK, test
 
-CYCLES = 20
-SECONDS = 100
+CYCLES = 20 * SOAK
+SECONDS = 100 * SOAK
 RATE = 100000
 
 

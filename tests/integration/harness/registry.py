@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The list of tests: a function becomes one by the decorator @test(NAME)."""
 import importlib
+import os
 
 MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.offload", "cases.queues",
            "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.kernel_port", "cases.pool",
@@ -9,9 +10,13 @@ MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.offload"
 _tests = []
 
 
+# Tests that repeat something do so this many times as often: `make soak`.
+SOAK = int(os.environ.get("IOVTEE_SOAK", "1"))
+
+
 class Test:
     def __init__(self, name, function, seconds):
-        self.name, self.function, self.seconds = name, function, seconds
+        self.name, self.function, self.seconds = name, function, seconds * SOAK
 
 
 # Far more than a test takes.
