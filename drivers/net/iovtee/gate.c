@@ -29,6 +29,21 @@ order_all_threads(void)
 		membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 }
 
+/* A burst takes microseconds. If it takes longer, its thread may need the CPU that this one spins on. */
+#define SPINS    1000
+#define PAUSE_US 20
+
+static void
+wait_outside(const struct gate *g)
+{
+	for (unsigned int i = 0; __atomic_load_n(&g->inside, __ATOMIC_ACQUIRE); i++) {
+		if (i < SPINS)
+			iovt_pause();
+		else
+			usleep(PAUSE_US);
+	}
+}
+
 void
 gates_close(struct gate *const *gates, unsigned int n)
 {
@@ -37,8 +52,8 @@ gates_close(struct gate *const *gates, unsigned int n)
 			__atomic_store_n(&gates[i]->closed, 1, __ATOMIC_RELAXED);
 	order_all_threads();
 	for (unsigned int i = 0; i < n; i++)
-		while (gates[i] != NULL && __atomic_load_n(&gates[i]->inside, __ATOMIC_ACQUIRE))
-			iovt_pause();
+		if (gates[i] != NULL)
+			wait_outside(gates[i]);
 }
 
 void
