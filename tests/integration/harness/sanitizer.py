@@ -15,6 +15,7 @@ class Sanitizer:
         plugins = glob.glob(os.path.join(build, "**", "librte_net_*.so"), recursive=True)
         libraries = subprocess.run(["ldd", *plugins], capture_output=True, text=True, check=False).stdout
         self._preload = sorted(set(re.findall(r"=> (\S+lib[au]+san\.so\S*)", libraries)))
+        self.suffix = "-asan" if self._preload else ""
         # EAL's usual place for memory is the sanitizer's own.
         self.eal_args = ["--base-virtaddr=0x200000000000"] if self._preload else []
 
