@@ -78,7 +78,7 @@ place(struct rte_mbuf *m, uint16_t data_off, uint16_t port)
 static inline bool
 same_address(const char *data, uint64_t mac_word)
 {
-	return *(const unaligned_uint64_t *)data << 16 == mac_word;
+	return *(const iovt_guest_u64 *)(const void *)data << 16 == mac_word;
 }
 
 static __rte_always_inline uint16_t

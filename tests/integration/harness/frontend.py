@@ -25,7 +25,7 @@ class Frontend(Process):
         program = os.path.join(bed.session.build, "tests/frontend/iovtee-frontend")
         if not os.path.exists(program):
             raise Skip(f"{program} is not built")
-        super().__init__(bed, name, [program], stdout=subprocess.PIPE)
+        super().__init__(bed, name, [program], bed.session.sanitizer.env(bed.path(name)), subprocess.PIPE)
         bed.cleanup.push(self.popen.stdout.close)
 
     def cmd(self, name, seconds=20, **args):
