@@ -121,7 +121,8 @@ tear_down(struct frontend *f)
 	f->log.checking = false;
 	queues_fini(f);
 	memory_fini(&f->memory);
-	memset(f->pending, 0, sizeof(f->pending));
+	for (unsigned int pair = 0; pair < PAIRS_MAX; pair++)
+		backlog_clear(&f->backlog[pair]);
 }
 
 static void

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The guest: it receives packets, and sends them back. */
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,8 +26,6 @@ void
 driver_init(struct frontend *f)
 {
 	f->rng = UINT64_C(0x123456789abcdef);
-	f->packet = calloc(PAIRS_MAX, sizeof(*f->packet));
-	CHECK(f->packet != NULL);
 }
 
 static enum fake_layout
@@ -104,62 +101,65 @@ reap(struct virtq *r)
 	return any;
 }
 
-/* Take a packet that is to be sent back. */
-static bool
-receive(struct frontend *f, struct virtq *r, struct fake_packet *p)
+/* What goes back: the header asks for nothing. */
+static void
+append(struct frontend *f, struct backlog *b, const struct fake_packet *p, uint8_t hdr_len)
 {
-	uint8_t mac[MAC_LEN];
+	uint8_t *to = backlog_append(b, hdr_len + p->len)->data + hdr_len;
 
-	for (;;) {
-		if (!fake_guest_receive(&r->g, p))
-			return false;
-		if (p->flushed) {
-			f->stats.flushed++;
-			continue;
-		}
-		f->stats.received++;
-		CHECK(p->len >= FRAME_MIN);
-		if (p->len + r->g.hdr_len <= FAKE_LEN_MAX)
-			break;
-		f->stats.too_long++;
-	}
+	memcpy(to, p->data, p->len);
 	if (f->conf.swap) {
-		memcpy(mac, p->data, MAC_LEN);
-		memcpy(p->data, p->data + MAC_LEN, MAC_LEN);
-		memcpy(p->data + MAC_LEN, mac, MAC_LEN);
+		memcpy(to, p->data + MAC_LEN, MAC_LEN);
+		memcpy(to + MAC_LEN, p->data, MAC_LEN);
 	}
+}
+
+static bool
+receive(struct frontend *f, struct virtq *r, struct backlog *b)
+{
+	struct fake_packet *p = &f->packet;
+
+	if (!fake_guest_receive(&r->g, p))
+		return false;
+	if (p->flushed) {
+		f->stats.flushed++;
+		return true;
+	}
+	f->stats.received++;
+	CHECK(p->len >= FRAME_MIN);
+	if (p->len + r->g.hdr_len > FAKE_LEN_MAX)
+		f->stats.too_long++;
+	else
+		append(f, b, p, r->g.hdr_len);
 	return true;
 }
 
 static bool
-send_back(struct frontend *f, struct virtq *r, const struct fake_packet *p)
+send_back(struct frontend *f, struct virtq *r, struct backlog *b)
 {
-	uint8_t raw[FAKE_LEN_MAX] = {0}; /* the header asks for nothing */
-
-	memcpy(raw + r->g.hdr_len, p->data, p->len);
-	if (fake_guest_send_bytes(&r->g, random_layout(f, &r->g), random_place(f), raw,
-		    r->g.hdr_len + p->len) < 0)
+	if (b->nr == 0 ||
+		fake_guest_send_bytes(&r->g, random_layout(f, &r->g), random_place(f),
+			b->first->data, b->first->len) < 0)
 		return false;
+	backlog_pop(b);
 	f->stats.sent++;
 	return true;
 }
 
-/* A packet that finds no room waits; it may have been received before its ring was stopped. */
 static bool
 echo(struct frontend *f, unsigned int pair)
 {
 	struct virtq *rx = &f->vring[VRING_RX(pair)], *tx = &f->vring[VRING_TX(pair)];
-	struct fake_packet *p = &f->packet[pair];
+	struct backlog *b = &f->backlog[pair];
 	bool busy = tx->started && reap(tx);
 
-	for (unsigned int n = 0; n < BURST; n++) {
-		if (!f->pending[pair])
-			f->pending[pair] = rx->started && receive(f, rx, p);
-		if (!f->pending[pair] || !tx->started || !send_back(f, tx, p))
+	for (unsigned int n = 0; n < BURST && rx->started && b->nr < BACKLOG_MAX; n++) {
+		if (!receive(f, rx, b))
 			break;
-		f->pending[pair] = false;
 		busy = true;
 	}
+	for (unsigned int n = 0; n < BURST && tx->started && send_back(f, tx, b); n++)
+		busy = true;
 	if (rx->started && f->posting)
 		post_all(f, rx);
 	if (rx->started)
@@ -196,21 +196,13 @@ void
 driver_drain(struct frontend *f, unsigned int v)
 {
 	struct virtq *r = &f->vring[v];
-	bool posting = f->posting;
 
 	if (v & 1) {
 		reap(r);
 		return;
 	}
-	f->posting = false;
-	while (echo(f, v / 2))
+	while (receive(f, r, &f->backlog[v / 2]))
 		;
-	f->posting = posting;
-	/* What cannot be sent on is lost, but it came back. */
-	while (fake_guest_receive(&r->g, &f->packet[v / 2])) {
-		f->stats.received++;
-		f->pending[v / 2] = false;
-	}
 }
 
 void
@@ -231,7 +223,7 @@ static void
 ask_for_notification(struct frontend *f)
 {
 	for (unsigned int v = 0; v < 2 * f->conf.pairs; v++)
-		if (f->vring[v].started && (!(v & 1) || f->pending[v / 2]))
+		if (f->vring[v].started && (!(v & 1) || f->backlog[v / 2].nr > 0))
 			f->vring[v].g.format->notify_after(&f->vring[v].g, 1);
 }
 

@@ -7,6 +7,7 @@
 #ifndef FRONTEND_H
 #define FRONTEND_H
 
+#include "backlog.h"
 #include "fake_guest.h"
 #include "link.h"
 #include "memory.h"
@@ -83,8 +84,8 @@ struct frontend {
 	bool running; /* the guest takes packets, and sends them back */
 	bool posting; /* it offers buffers to receive into */
 	uint64_t rng;
-	bool pending[PAIRS_MAX]; /* packet[] waits to be sent */
-	struct fake_packet *packet;
+	struct backlog backlog[PAIRS_MAX]; /* received, to be sent back */
+	struct fake_packet packet;         /* as it is received */
 	struct log log;
 };
 

@@ -119,8 +119,6 @@ class FrontendPvp(Pvp):
     def __init__(self, bed, frame=1000, flows=16, count=0, recorded=False, **options):
         generator = None if recorded else f"frame={frame},flows={flows},count={count}"
         super().__init__(bed, generator=generator, eal=["--iova-mode=va"], **{"trust": 1, **options})
-        if self.retry:  # the guest has a CPU for itself as little as the switch has
-            self.switch.cmd("set burst tx delay 10 retry 500000")
         self.guest = None
         self.new_guest()
 
