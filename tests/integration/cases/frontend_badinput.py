@@ -95,8 +95,9 @@ RUNNING = {
 
 # librte_vhost itself dies of it (SIGBUS, in its handler of the message), whatever the port.
 DEADLY = {"iovtee": ("a file that ends in the rings",),
-          # DPDK's own port dies of the second, and breaks its guest by the third.
-          "vhost": ("a file that ends in the rings", "a file that is too short", "a base out of range")}
+          # DPDK's own port dies of a short file, and breaks its guest by the others.
+          "vhost": ("a file that ends in the rings", "a file that is too short", "a base out of range",
+                    "another size")}
 
 
 class Pair(FrontendPvp):
