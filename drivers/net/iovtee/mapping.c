@@ -232,17 +232,20 @@ mapping_refuse(struct vhost_txq *q, enum map_reason reason)
 
 /*
  * Not every driver gives back at queue stop what it has posted (net_tap keeps it): setting the queue up again
- * takes it from them. Such a driver is known by what that brings back.
+ * takes it from them. Such a driver is known by what that brings back; another one once it has given back a ring
+ * full of them: what is missing then is with the switch.
  */
 static int
 take_back(struct uplink_rxq *uq, const struct iovt_rxq *rxq)
 {
+	unsigned int before = rxq->nr_lent, lent;
 	int ret = uplink_rxq_flush(uq, uq->desc);
-	unsigned int lent;
 
-	if (ret < 0 || uq->keeps_posted)
+	if (ret < 0 || uq->keeps_posted || uq->gives_posted)
 		return ret;
 	lent = vhost_wait_for_lent(rxq);
+	uq->gives_posted = lent == 0 &&
+		before > uq->desc / 2; /* it cannot have held host buffers */
 	if (lent == 0)
 		return 0;
 	uq->keeps_posted = true;

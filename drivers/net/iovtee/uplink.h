@@ -52,6 +52,7 @@ struct uplink_rxq {
 	unsigned int socket;
 	bool needs_full_ring; /* the driver does not start with a short one */
 	bool keeps_posted; /* the driver gives no buffer back but when the queue is set up again */
+	bool gives_posted; /* it has been seen to give all back at queue stop */
 } __rte_cache_aligned;
 
 struct uplink_txq {
