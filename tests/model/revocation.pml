@@ -430,7 +430,7 @@ end:	do
 		assert(rxq[r].state != GONE);                                                      \
 		if ::rxq[r].state == RUNNING -> complete(c) ::else fi;                             \
 		DELIVERED }
-/* deliver_copy(), then freed: somebody holds a clone, is_unshared(), or it lies in another queue's buffer */
+/* deliver_copy(), then freed: somebody holds a clone, shared_or_split(), or it lies in another queue's buffer */
 #define BY_COPY(c)                                                                                 \
 	::d_step { r != NONE && at[c] == HELD ->                                                   \
 		assert(rxq[r].state != GONE);                                                      \
@@ -723,7 +723,7 @@ inline close_queue()
 }
 
 /*
- * txq_down(), its second half. wait_for_lent() waits for a bounded time, so that going on at any moment
+ * txq_down(), its second half. vhost_wait_for_lent() waits for a bounded time, so that going on at any moment
  * has all that it can do.
  */
 inline give_back_and_put()
@@ -828,7 +828,7 @@ end:	do
 		:: else
 		fi;
 		if
-		:: r != NONE && up_started && !up_gone && !missteered -> mapping_on(r) /* check_ready() */
+		:: r != NONE && up_started && !up_gone && !missteered -> mapping_on(r) /* mapping_check() */
 		:: else
 		fi;
 		if
