@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A stock dpdk-testpmd, driven through its prompt and its telemetry socket."""
 import os
+import re
 
 from . import hugepages
 from .errors import Failure, Skip, check_equal
-from .process import Process
+from .process import Process, wait_until
 from .telemetry import DpdkPorts
 
-PROMPT = "testpmd> "
+# A log line of another thread may fall into it.
+PROMPT = re.compile(r"(?:[^\n]*\n)?".join("testpmd> "))
 BINARY = "/usr/bin/dpdk-testpmd"
 
 
@@ -67,7 +69,15 @@ class Testpmd(Process, DpdkPorts):
         return self
 
     def _to_prompt(self, seconds):
-        output = self.wait_output(PROMPT, seconds, self._seen)
+        def prompt():
+            ended = not self.alive()
+            output = self.output(self._seen)
+            if PROMPT.search(output):
+                return output
+            if ended:
+                raise Failure(f"{self.name} ended with status {self.returncode}")
+            return None
+        output = wait_until(prompt, seconds, f"{self.name} to prompt")
         self._seen += len(output.encode())
         return output
 
