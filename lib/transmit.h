@@ -151,7 +151,7 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 		left -= k;
 		if (iovt_likely(left == 0))
 			break;
-		q->vr = vr;
+		iovt_vq_keep(&q->vr, f, &vr);
 		ret = iovt_tx_take_chain(q, pieces, ctx, got);
 		vr = q->vr;
 		if (ret < 0)
@@ -160,7 +160,7 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 		left = iovt_tx_still_ready(&vr, f, left - 1);
 	}
 	iovt_vq_fetch(&vr, f, n);
-	q->vr = vr;
+	iovt_vq_keep(&q->vr, f, &vr);
 	return got;
 }
 

@@ -164,6 +164,25 @@ iovt_vq_keep_used(struct iovt_vring *vr, const enum iovt_ring_format f,
 	vr->packed.head_flags = copy->packed.head_flags;
 }
 
+/**
+ * The same for takes and puts. Field by field: the whole, written at once behind small stores, would have to wait for
+ * all earlier stores.
+ */
+IOVT_INLINE void
+iovt_vq_keep(struct iovt_vring *vr, const enum iovt_ring_format f, const struct iovt_vring *copy)
+{
+	iovt_vq_keep_used(vr, f, copy);
+	if (f == IOVT_SPLIT) {
+		vr->split.last_avail = copy->split.last_avail;
+		vr->split.avail_seen = copy->split.avail_seen;
+		vr->split.fetched = copy->split.fetched;
+		return;
+	}
+	vr->packed.avail = copy->packed.avail;
+	vr->packed.ready = copy->packed.ready;
+	vr->packed.fetched = copy->packed.fetched;
+}
+
 /** Show the guest what was put. @return does it want to be notified of that? */
 IOVT_INLINE bool
 iovt_vq_publish(struct iovt_vring *vr, const enum iovt_ring_format f)

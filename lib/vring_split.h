@@ -132,12 +132,12 @@ IOVT_INLINE bool
 iovt_split_read_simple(const struct iovt_vring *vr, size_t k, struct iovt_desc_range range,
 	struct iovt_simple *s)
 {
-	size_t slot = (vr->split.last_avail + k) & (vr->size - 1);
-	size_t id = IOVT_READ_ONCE(vr->split.avail->ring[slot]);
+	const size_t mask = vr->size - 1;
+	size_t id = IOVT_READ_ONCE(vr->split.avail->ring[(vr->split.last_avail + k) & mask]);
 	const volatile iovt_guest_u64 *d = (const void *)&vr->split.desc[id];
 	uint64_t rest;
 
-	if (iovt_unlikely(id >= vr->size))
+	if (iovt_unlikely(id > mask))
 		return false;
 	s->gpa = d[0];
 	rest = d[1];
