@@ -45,7 +45,7 @@ iovt_lend_simple(struct iovt_rxq *q, const enum iovt_ring_format f, size_t first
 	iovt_lend_fn lend, void *ctx)
 {
 	const struct iovt_mem_region *r = q->region;
-	const struct iovt_vring vr = q->vr;
+	const struct iovt_vring vr = iovt_vq_copy(&q->vr, f);
 	const struct iovt_desc_range range = iovt_vq_range(&vr, f, IOVT_TO_GUEST, q->bind_min,
 		IOVT_LEND_LEN_MAX);
 	const uint64_t gpa = r->gpa, room = r->size - IOVT_LEND_LEN_MAX, iova = r->iova;

@@ -128,7 +128,7 @@ IOVT_INLINE unsigned int
 iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, uint32_t room,
 	iovt_tx_frame_fn frame, iovt_tx_pieces_fn pieces, void *ctx)
 {
-	struct iovt_vring vr = q->vr;
+	struct iovt_vring vr = iovt_vq_copy(&q->vr, f);
 	struct iovt_frame fr[IOVT_TX_BATCH];
 	size_t got = 0;
 	unsigned int left = n;

@@ -149,6 +149,33 @@ iovt_vq_put(struct iovt_vring *vr, const enum iovt_ring_format f, struct iovt_ch
 		iovt_packed_put(vr, c, len);
 }
 
+/** A copy to work on, whose fields can be in registers: read one by one, for the same reason as in keep(). */
+IOVT_INLINE struct iovt_vring
+iovt_vq_copy(const struct iovt_vring *vr, const enum iovt_ring_format f)
+{
+	const struct iovt_split *s = &vr->split;
+	struct iovt_vring copy = {
+		.format = f,
+		.event_idx = vr->event_idx,
+		.size = vr->size,
+		.mem = vr->mem,
+	};
+
+	if (f == IOVT_PACKED) {
+		copy.packed = vr->packed;
+		return copy;
+	}
+	copy.split.desc = s->desc;
+	copy.split.avail = s->avail;
+	copy.split.used = s->used;
+	copy.split.last_avail = s->last_avail;
+	copy.split.avail_seen = s->avail_seen;
+	copy.split.fetched = s->fetched;
+	copy.split.last_used = s->last_used;
+	copy.split.published = s->published;
+	return copy;
+}
+
 /** A run of puts was made on a copy of vr: carry its result over. */
 IOVT_INLINE void
 iovt_vq_keep_used(struct iovt_vring *vr, const enum iovt_ring_format f,
