@@ -8,8 +8,9 @@ from .errors import Failure, Skip, check_equal
 from .process import Process, wait_until
 from .telemetry import DpdkPorts
 
+PROMPT = "testpmd> "
 # A log line of another thread may fall into it.
-PROMPT = re.compile(r"(?:[^\n]*\n)?".join("testpmd> "))
+SPLIT_PROMPT = re.compile(r"(?:[^\n]*\n)?".join(PROMPT))
 BINARY = "/usr/bin/dpdk-testpmd"
 
 
@@ -72,7 +73,7 @@ class Testpmd(Process, DpdkPorts):
         def prompt():
             ended = not self.alive()
             output = self.output(self._seen)
-            if PROMPT.search(output):
+            if SPLIT_PROMPT.search(output):
                 return output
             if ended:
                 raise Failure(f"{self.name} ended with status {self.returncode}")
