@@ -58,14 +58,15 @@ iovt_vq_available(struct iovt_vring *vr, const enum iovt_ring_format f, unsigned
 	return f == IOVT_SPLIT ? iovt_split_available(vr, want) : iovt_packed_available(vr, want);
 }
 
-/** The next n chains are about to be taken: start to fetch what fetch() will look at after that. */
+/**
+ * The next n chains are about to be taken: start to fetch what fetch() will look at after that. A packed ring
+ * has nothing before its descriptors.
+ */
 IOVT_INLINE void
 iovt_vq_prefetch(const struct iovt_vring *vr, const enum iovt_ring_format f, unsigned int n)
 {
 	if (f == IOVT_SPLIT)
 		iovt_split_prefetch(vr, n);
-	else
-		iovt_packed_prefetch(vr, n);
 }
 
 /**

@@ -104,14 +104,6 @@ iovt_packed_available(struct iovt_vring *vr, unsigned int want)
 	return n;
 }
 
-/* There is nothing to read before the descriptors. */
-IOVT_INLINE void
-iovt_packed_prefetch(const struct iovt_vring *vr, unsigned int n)
-{
-	(void)vr;
-	(void)n;
-}
-
 /* Whether they are available is only known once they are here. A cache line holds four. */
 IOVT_INLINE void
 iovt_packed_fetch(struct iovt_vring *vr, unsigned int n)

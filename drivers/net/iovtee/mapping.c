@@ -238,16 +238,17 @@ mapping_refuse(struct vhost_txq *q, enum map_reason reason)
 static int
 take_back(struct uplink_rxq *uq, const struct iovt_rxq *rxq)
 {
-	unsigned int before = rxq->nr_lent, lent;
+	/* A queue that was withheld and not handed back (uplink_queue.c) has lent nothing. */
+	unsigned int before = rxq != NULL ? rxq->nr_lent : 0, lent;
 	int ret = uplink_rxq_flush(uq, uq->desc);
 
-	if (ret < 0 || uq->keeps_posted || uq->gives_posted)
+	if (ret < 0 || before == 0 || uq->keeps_posted || uq->gives_posted)
 		return ret;
 	lent = vhost_wait_for_lent(rxq);
-	uq->gives_posted = lent == 0 &&
-		before > uq->desc / 2; /* it cannot have held host buffers */
-	if (lent == 0)
+	if (lent == 0) {
+		uq->gives_posted = before > uq->desc / 2; /* not all were host buffers */
 		return 0;
+	}
 	uq->keeps_posted = true;
 	ret = uplink_rxq_flush(uq, uq->desc);
 	uq->keeps_posted = rxq->nr_lent < lent;

@@ -82,6 +82,34 @@ def recorded(bed, ring):
     pcap.check_same(pvp.end(), pvp.expected())
 
 
+SEND_RARP = 19
+
+
+@each_ring("announced")
+def announced(bed, ring):
+    """A guest that was migrated here and cannot tell the network itself is spoken for: one RARP request, from its
+    address, and to all."""
+    bed.need_iovtee()
+    pvp = FrontendPvp(bed, recorded=True)
+    pvp.setup(format=ring, size=RING[ring], **BOUND)
+    pvp.attach()
+    pvp.guest.up()
+    mac = bytes.fromhex("52540a0b0c0d")
+    pvp.guest.cmd("raw", request=SEND_RARP, payload=(mac + bytes(2)).hex())
+    wait_until(lambda: pvp.returned() >= 1, 5, "the announcement to be sent")
+    pvp.run_all()
+    pvp.guest.wait_settled()
+    pvp.guest.stop()
+    pvp.check_accounts()
+    pvp.guest.kill()
+    first, *others = pvp.end()
+    # RFC 903: Ethernet, IPv4, lengths 6 and 4, reverse request; sender and target are the guest.
+    check_equal(first[:28], b"\xff" * 6 + mac + bytes.fromhex("8035000108000604") + bytes.fromhex("0003") + mac,
+                "the announcement")
+    check_equal(first[32:38], mac, "the address that is asked for")
+    pcap.check_same(others, pvp.expected())
+
+
 @each_ring("zero-copy")
 def zero_copy(bed, ring):
     """A guest whose buffers can all be bound, woken by flags, not by event index."""
