@@ -41,6 +41,27 @@ struct frame {
 /* Its checksum fields hold rubbish. The mbufs' lengths and the flags IPV4 and IPV6 are set. */
 void frame_make(struct frame *f, const struct frame_conf *c);
 
+#define IP_REQUEST(c) ((c)->v6 ? 0 : RTE_MBUF_F_TX_IP_CKSUM)
+
+/* Request segments of mss bytes of payload. */
+static inline void
+frame_ask_segments(struct frame *f, uint16_t mss)
+{
+	f->mbuf[0].ol_flags |= RTE_MBUF_F_TX_TCP_SEG | IP_REQUEST(&f->conf);
+	f->mbuf[0].tso_segsz = mss;
+}
+
+/* TCP without options, of 3,000 bytes. */
+static inline struct frame_conf
+frame_large(bool v6)
+{
+	return (struct frame_conf){.v6 = v6,
+		.l2 = 14,
+		.l3 = v6 ? 40 : 20,
+		.l4 = 20,
+		.payload = 3000};
+}
+
 /* As the guest gets it: head, then len bytes of the payload from off on. Returns its length. */
 uint32_t frame_built(const struct frame *f, const struct offload *o, uint32_t off, uint32_t len,
 	uint8_t *out);
