@@ -19,12 +19,24 @@ advance(const struct emu_txq *q, uint16_t index)
 	return index + 1 < q->nb_desc ? index + 1 : 0;
 }
 
-/* Copy the segments together in the device's buffer. */
+/* Is the frame looked at beyond its first segment? */
+static inline bool
+wants_all(const struct emu *emu, const uint8_t *first, uint32_t len)
+{
+	return emu->conf.loop || emu->dump != NULL || emu_verify_wants_all(emu->verify, first, len);
+}
+
+/*
+ * Copy the segments together in the device's buffer, if that is looked at: a NIC's read of memory would not pull
+ * it out of other CPUs' caches, as a copy does. Whether they can be read is always seen.
+ */
 static const uint8_t *
 gather_segments(struct emu *emu, const struct emu_txq *q, const struct gather *g)
 {
+	const uint8_t *first = NULL;
 	uint16_t index = q->index;
 	uint32_t off = 0;
+	bool copy = true;
 	unsigned int i;
 
 	for (i = 0; i < g->descs; i++, index = advance(q, index)) {
@@ -38,10 +50,15 @@ gather_segments(struct emu *emu, const struct emu_txq *q, const struct gather *g
 			emu_fault(emu, "read", d->iova, d->len);
 			return NULL;
 		}
-		memcpy(emu->bounce + off, va, d->len);
+		if (off == 0) {
+			first = va;
+			copy = wants_all(emu, first, d->len);
+		}
+		if (copy)
+			memcpy(emu->bounce + off, va, d->len);
 		off += d->len;
 	}
-	return emu->bounce;
+	return copy ? emu->bounce : first;
 }
 
 /* The driver publishes whole packets only, so the last descriptor is inside the posted range. */

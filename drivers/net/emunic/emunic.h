@@ -350,6 +350,7 @@ unsigned int emu_gen_run(struct emu *emu, unsigned int budget);
 struct emu_verify *emu_verify_create(uint32_t every, bool sequence);
 void emu_verify_free(struct emu_verify *v);
 void emu_verify_frame(struct emu *emu, const uint8_t *data, uint16_t len);
+bool emu_verify_wants_all(const struct emu_verify *v, const uint8_t *data, uint16_t len);
 int emu_verify_latency(struct emu_verify *v, double percentile, uint64_t *tsc);
 void emu_verify_latency_reset(struct emu_verify *v);
 

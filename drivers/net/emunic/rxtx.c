@@ -181,11 +181,12 @@ bulk_free(struct bulk *b, struct rte_mbuf *pkt)
 unsigned int
 emu_tx_clean(struct emu_txq *q, unsigned int most)
 {
-	struct bulk b = {.n = 0};
 	unsigned int freed = 0;
+	struct bulk b;
 	uint32_t done = tx_done(q), left;
 	uint16_t clean = q->clean;
 
+	b.n = 0;
 	for (left = done; left > 0 && freed < most; left--) {
 		if (likely(q->sw[clean] != NULL)) {
 			bulk_free(&b, q->sw[clean]);
@@ -223,13 +224,13 @@ post_packet(struct emu_txq *q, struct rte_mbuf *pkt)
 	q->tail += pkt->nb_segs;
 }
 
-/* The lines that the next burst will write: the device has read them a ring ago. */
+/* The lines that the next n descriptors will be in: the device has read them a ring ago. */
 static inline void
-prefetch_tx_ring(const struct emu_txq *q, uint16_t n)
+prefetch_tx_ring(const struct emu_txq *q, uint32_t n)
 {
 	uint16_t index = q->post;
 
-	for (uint16_t i = 0; i < n; i += PER_LINE) {
+	for (uint32_t i = 0; i < n; i += PER_LINE) {
 		rte_prefetch0_write(&q->ring[index]);
 		index = index + PER_LINE < q->nb_desc ? index + PER_LINE : 0;
 	}
@@ -239,6 +240,7 @@ uint16_t
 emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 {
 	struct emu_txq *q = queue;
+	const uint32_t tail = q->tail;
 	uint64_t sent = 0, bytes = 0;
 	uint16_t i;
 
@@ -262,7 +264,8 @@ emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 		sent++;
 	}
 	__atomic_store_n(&q->doorbell, q->tail, __ATOMIC_RELEASE);
-	prefetch_tx_ring(q, nb);
+	/* The next burst is like this one. */
+	prefetch_tx_ring(q, q->tail - tail);
 	q->stats.packets += sent;
 	q->stats.bytes += bytes;
 	return i;

@@ -282,6 +282,13 @@ check_sequence(struct emu *emu, const struct emu_tag *tag)
 	s->next = seq + 1;
 }
 
+/** Of a frame whose first len bytes are these: will emu_verify_frame() read more of it? */
+bool
+emu_verify_wants_all(const struct emu_verify *v, const uint8_t *data, uint16_t len)
+{
+	return v->countdown == 0 || !as_generated(data, len);
+}
+
 /** Look at a frame that leaves the port. */
 void
 emu_verify_frame(struct emu *emu, const uint8_t *data, uint16_t len)
