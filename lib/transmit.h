@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Transmit: take the packets that a guest sends, by copying them out of its memory (hot path).
+ * Transmit: take the packets that a guest sends, by copying them out of its memory or by borrowing them
+ * there (hot path).
  *
  * The virtio-net header is not read: what it could ask for (checksums, segmentation) was not offered.
  */
@@ -17,21 +18,30 @@
 #define IOVT_TX_LEN_MIN 14u
 #define IOVT_TX_LEN_MAX (14u + 2 * 4 + 65535)
 
-/*
- * What becomes of the k-th packet. Its bytes are guest memory, which may change at any moment: copied
- * within the call, and read once. Inlined for a packet in one piece.
- */
-typedef void (*iovt_tx_frame_fn)(void *ctx, size_t k, const void *data, uint32_t len);
-
-/** The same for a packet of len bytes in nr pieces, or larger than room. @return 0; -ENOMEM: not now. */
-typedef int (*iovt_tx_pieces_fn)(void *ctx, size_t k, const struct iovt_piece *pieces,
-	unsigned int nr, uint32_t len);
-
+/* A packet in one piece: len bytes at data, behind the virtio-net header. */
 struct iovt_frame {
 	const uint8_t *data;
 	uint32_t len;
 	uint16_t id;
+	uint64_t iova; /* where a NIC finds it, if it may be borrowed */
 };
+
+enum iovt_tx_fate {
+	IOVT_TX_COPIED,
+	IOVT_TX_BORROWED, /* it stays where it is until iovt_txq_return() */
+	IOVT_TX_LEFT,     /* not now: it stays in the ring, and so does what is behind it */
+};
+
+/*
+ * What becomes of the k-th packet. Its bytes are guest memory, which may change at any moment: copied
+ * within the call, and read once; or borrowed, if it may be. Inlined for a packet in one piece.
+ */
+typedef enum iovt_tx_fate (
+	*iovt_tx_frame_fn)(void *ctx, size_t k, const struct iovt_frame *frame, bool may_borrow);
+
+/** The same for a packet of len bytes in nr pieces, or larger than room. @return 0; -ENOMEM: not now. */
+typedef int (*iovt_tx_pieces_fn)(void *ctx, size_t k, const struct iovt_piece *pieces,
+	unsigned int nr, uint32_t len);
 
 /**
  * transmit.c: take one packet of any layout.
@@ -87,23 +97,58 @@ iovt_tx_look(const struct iovt_txq *q, const enum iovt_ring_format f, const stru
 		off = s.gpa - gpa;
 		if (iovt_unlikely(off > last))
 			break;
-		frame[k] = (struct iovt_frame){va + off, s.len - hdr_len, s.id};
+		frame[k].data = va + off;
+		frame[k].len = s.len - hdr_len;
+		frame[k].id = s.id;
 		__builtin_prefetch(va + off);
 	}
 	return k;
 }
 
 /*
- * Packets are brought into the cache whole, some packets ahead of the copy: what the CPU's own
- * prefetcher does comes too late when they were written by a core that is far away.
+ * What will be read of packets is brought into the cache some packets ahead: what the CPU's own prefetcher
+ * does comes too late when they were written by a core that is far away.
  */
 #define IOVT_TX_AHEAD 2
 
+/* How much of a packet will be read: all of it if it is shorter than this, else its head. */
+struct iovt_tx_reads {
+	uint32_t all_below;
+	uint32_t head;
+};
+
+#define IOVT_TX_READS_ALL ((struct iovt_tx_reads){UINT32_MAX, 0})
+
 IOVT_INLINE void
-iovt_tx_fetch_rest(const struct iovt_frame *f)
+iovt_tx_fetch_rest(const struct iovt_frame *f, const struct iovt_tx_reads reads)
 {
-	for (uint32_t off = 64; off < f->len; off += 64)
+	uint32_t len = f->len < reads.all_below ? f->len : reads.head;
+
+	for (uint32_t off = 64; off < len; off += 64)
 		__builtin_prefetch(f->data + off);
+}
+
+/* Not one that the guest offers twice, nor one that a NIC does not find in one piece. */
+IOVT_INLINE bool
+iovt_tx_may_borrow(const struct iovt_txq *q, struct iovt_frame *f)
+{
+	return iovt_likely(q->loan[f->id].state == IOVT_LOAN_FREE) &&
+		iovt_likely(iovt_guest_mem_iova(q->region, f->data, f->len, &f->iova) == 0);
+}
+
+IOVT_INLINE void
+iovt_tx_lend(struct iovt_loan *loan, const enum iovt_ring_format f)
+{
+	loan->state = IOVT_LOAN_BORROWED;
+	if (f == IOVT_PACKED)
+		loan->descs = 1;
+}
+
+IOVT_INLINE void
+iovt_tx_count_borrowed(struct iovt_txq *q, unsigned int n)
+{
+	q->nr_borrowed += n;
+	q->stats.borrowed += n;
 }
 
 /** A packet in several descriptors may have been counted as more than one. */
@@ -121,12 +166,14 @@ iovt_tx_still_ready(struct iovt_vring *vr, const enum iovt_ring_format f, unsign
  * @param f the ring's format, a constant.
  * @param n IOVT_TX_BATCH at most.
  * @param room bytes that a packet may have for frame(), 14 to 65535; pieces() takes all others.
- * @return packets handed on; fewer if some were dropped, pieces() said -ENOMEM, the ring broke, or
+ * @param reads how much frame() reads, a constant.
+ * @return packets handed on; fewer if some were dropped, frame() or pieces() left one, the ring broke, or
  *   packets take several descriptors of a packed ring.
  */
 IOVT_INLINE unsigned int
 iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, uint32_t room,
-	iovt_tx_frame_fn frame, iovt_tx_pieces_fn pieces, void *ctx)
+	const struct iovt_tx_reads reads, iovt_tx_frame_fn frame, iovt_tx_pieces_fn pieces,
+	void *ctx)
 {
 	struct iovt_vring vr = iovt_vq_copy(&q->vr, f);
 	struct iovt_frame fr[IOVT_TX_BATCH];
@@ -136,20 +183,36 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 	iovt_vq_fetch(&vr, f, n);
 	iovt_vq_prefetch(&vr, f, n);
 	for (;;) {
-		size_t k = iovt_tx_look(q, f, &vr, left, room, fr);
+		size_t k = iovt_tx_look(q, f, &vr, left, room, fr), i, borrowed = 0;
+		const size_t credit = q->borrow_max - q->nr_borrowed;
 		int ret;
 
-		for (size_t i = 0; i < k && i < IOVT_TX_AHEAD; i++)
-			iovt_tx_fetch_rest(&fr[i]);
-		for (size_t i = 0; i < k; i++) {
+		for (i = 0; i < k && i < IOVT_TX_AHEAD; i++)
+			iovt_tx_fetch_rest(&fr[i], reads);
+		for (i = 0; i < k; i++) {
+			const uint16_t id = fr[i].id;
+			enum iovt_tx_fate fate;
+			bool may_borrow;
+
 			if (i + IOVT_TX_AHEAD < k)
-				iovt_tx_fetch_rest(&fr[i + IOVT_TX_AHEAD]);
-			frame(ctx, got++, fr[i].data, fr[i].len);
-			iovt_vq_put(&vr, f, (struct iovt_chain){fr[i].id, 1}, 0);
+				iovt_tx_fetch_rest(&fr[i + IOVT_TX_AHEAD], reads);
+			may_borrow = borrowed < credit && iovt_tx_may_borrow(q, &fr[i]);
+			fate = frame(ctx, got, &fr[i], may_borrow);
+			if (fate == IOVT_TX_LEFT)
+				break;
+			got++;
+			if (fate == IOVT_TX_COPIED) {
+				iovt_vq_put(&vr, f, (struct iovt_chain){id, 1}, 0);
+				continue;
+			}
+			iovt_tx_lend(&q->loan[id], f);
+			borrowed++;
 		}
-		iovt_vq_consume(&vr, f, k);
-		left -= k;
-		if (iovt_likely(left == 0))
+		if (borrowed > 0)
+			iovt_tx_count_borrowed(q, borrowed);
+		iovt_vq_consume(&vr, f, i);
+		left -= i;
+		if (iovt_likely(left == 0) || i < k)
 			break;
 		iovt_vq_keep(&q->vr, f, &vr);
 		ret = iovt_tx_take_chain(q, pieces, ctx, got);

@@ -8,20 +8,31 @@
 int
 iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out)
 {
+	struct iovt_loan *loan = NULL;
 	struct iovt_vring vr;
 	struct iovt_txq *q;
 
-	if (iovt_vq_init(&vr, &conf->ring) < 0 || (conf->hdr_len != 10 && conf->hdr_len != 12))
+	if (iovt_vq_init(&vr, &conf->ring) < 0 || (conf->hdr_len != 10 && conf->hdr_len != 12) ||
+		conf->borrow_max > vr.size)
 		return -EINVAL;
 	q = malloc(sizeof(*q));
-	if (q == NULL)
+	if (conf->borrow_max > 0)
+		loan = calloc(vr.size, sizeof(*loan));
+	if (q == NULL || (conf->borrow_max > 0 && loan == NULL)) {
+		free(loan);
+		free(q);
 		return -ENOMEM;
+	}
 	*q = (struct iovt_txq){
 		.vr = vr,
 		.mem = conf->ring.mem,
 		.region = &conf->ring.mem->region[0],
 		.hdr_len = conf->hdr_len,
 		.log = conf->log,
+		.borrow_max = conf->borrow_max,
+		.loan = loan,
+		.release = conf->release,
+		.ctx = conf->ctx,
 	};
 	iovt_guest_mem_ref(q->mem);
 	iovt_vq_no_kicks(&q->vr);
@@ -30,12 +41,87 @@ iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out)
 	return 0;
 }
 
-void
-iovt_txq_destroy(struct iovt_txq *q, uint16_t *last_avail, uint16_t *last_used)
+static void
+txq_free(struct iovt_txq *q)
 {
-	iovt_vq_bases(&q->vr, last_avail, last_used);
+	void (*release)(void *ctx) = q->release;
+	void *ctx = q->ctx;
+
 	iovt_guest_mem_unref(q->mem);
+	free(q->loan);
 	free(q);
+	if (release != NULL)
+		release(ctx);
+}
+
+/* The guest gets all that is out; a broken ring is left alone. */
+static void
+give_back(struct iovt_txq *q)
+{
+	for (uint32_t id = 0; q->loan != NULL && id < q->vr.size; id++) {
+		struct iovt_loan *loan = &q->loan[id];
+
+		if (loan->state != IOVT_LOAN_BORROWED)
+			continue;
+		loan->state = IOVT_LOAN_LATE;
+		if (q->error == NULL)
+			iovt_vq_put(&q->vr, q->vr.format, (struct iovt_chain){id, loan->descs}, 0);
+	}
+	if (q->error == NULL)
+		iovt_dirty_publish(&q->log, &q->vr);
+}
+
+unsigned int
+iovt_txq_destroy(struct iovt_txq *q, uint16_t *last_avail, uint16_t *last_used,
+	struct iovt_txq_stats *stats)
+{
+	unsigned int out;
+
+	iovt_lock_take(&q->lock);
+	give_back(q);
+	iovt_vq_bases(&q->vr, last_avail, last_used);
+	out = q->nr_borrowed;
+	q->stats.overdue = out;
+	*stats = q->stats;
+	q->destroyed = true;
+	iovt_lock_release(&q->lock);
+	if (out == 0)
+		txq_free(q);
+	return out;
+}
+
+IOVT_INLINE void
+return_all(struct iovt_txq *q, const enum iovt_ring_format f, const uint16_t *ids, unsigned int n)
+{
+	struct iovt_vring vr = iovt_vq_copy(&q->vr, f);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct iovt_loan *loan = &q->loan[ids[i]];
+
+		if (iovt_likely(loan->state == IOVT_LOAN_BORROWED && q->error == NULL))
+			iovt_vq_put(&vr, f, (struct iovt_chain){ids[i], loan->descs}, 0);
+		loan->state = IOVT_LOAN_FREE;
+	}
+	iovt_vq_keep_used(&q->vr, f, &vr);
+}
+
+/* The guest sees them with the poller's next burst. */
+void
+iovt_txq_return(struct iovt_txq *q, const uint16_t *ids, unsigned int n)
+{
+	bool last;
+
+	iovt_lock_take(&q->lock);
+	if (q->vr.format == IOVT_SPLIT)
+		return_all(q, IOVT_SPLIT, ids, n);
+	else
+		return_all(q, IOVT_PACKED, ids, n);
+	q->nr_borrowed -= n;
+	q->stats.returned += n;
+	last = q->destroyed && q->nr_borrowed == 0;
+	iovt_lock_release(&q->lock);
+	if (iovt_unlikely(last))
+		txq_free(q);
 }
 
 void

@@ -85,7 +85,7 @@ suite model 600 tests/model/run
 as_root=tools/as-root.sh
 suite integration 900 tests/integration/run
 suite integration-asan 300 tests/integration/run --build build/asan --only nf-killed \
-	--only 'frontend-[rkqem]*' --only 'offload-*'
+	--only 'frontend-[rkqem]*' --only 'offload-*' --only 'transmit-*'
 
 failed=$(count 'not ok' "$logs/results")
 [ "$failed" -eq 0 ] || { echo; echo 'failed:'; grep '^not ok ' "$logs/results"; echo; }

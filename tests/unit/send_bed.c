@@ -5,6 +5,12 @@
 
 #include "send_bed.h"
 
+static void
+released(void *ctx)
+{
+	((struct send_bed *)ctx)->released++;
+}
+
 void
 send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used)
 {
@@ -12,6 +18,9 @@ send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used)
 		.ring = fake_guest_ring(&b->guest, last_avail, last_used),
 		.hdr_len = b->guest.hdr_len,
 		.log = b->log,
+		.borrow_max = b->borrow_max,
+		.release = released,
+		.ctx = b,
 	};
 
 	CHECK(iovt_txq_create(&conf, &b->q) == 0);
@@ -34,6 +43,7 @@ send_bed_new(const struct bed_conf *conf)
 	CHECK(b != NULL);
 	b->log = conf->log;
 	b->room = SEND_ROOM;
+	b->borrow_max = conf->lend_max;
 	fake_guest_init(&b->guest, &guest);
 	send_bed_open(b, conf->start, conf->start);
 	return b;
@@ -43,8 +53,21 @@ void
 send_bed_forget(struct send_bed *b)
 {
 	for (unsigned int i = 0; i < b->nr_got; i++)
-		free(b->got[i].data);
+		if (!b->got[i].borrowed)
+			free(b->got[i].data);
 	b->nr_got = 0;
+}
+
+unsigned int
+send_bed_close(struct send_bed *b, uint16_t *last_avail, uint16_t *last_used)
+{
+	unsigned int before = b->released;
+	unsigned int out = iovt_txq_destroy(b->q, last_avail, last_used, &b->last);
+
+	CHECK(b->released == before + (out == 0));
+	CHECK(b->last.borrowed == b->last.returned + b->last.overdue && b->last.overdue == out);
+	b->q = NULL;
+	return out;
 }
 
 void
@@ -53,7 +76,8 @@ send_bed_free(struct send_bed *b)
 	uint16_t last_avail, last_used;
 
 	send_bed_forget(b);
-	iovt_txq_destroy(b->q, &last_avail, &last_used);
+	if (b->q != NULL)
+		CHECK(send_bed_close(b, &last_avail, &last_used) == 0);
 	fake_guest_fini(&b->guest);
 	free(b);
 }
@@ -69,11 +93,32 @@ add(struct send_bed *b, size_t k, uint32_t len)
 	return p;
 }
 
-static void
-take_frame(void *ctx, size_t k, const void *data, uint32_t len)
+static enum iovt_tx_fate
+borrow_frame(struct send_bed *b, size_t k, const struct iovt_frame *f)
 {
-	CHECK(len >= IOVT_TX_LEN_MIN && len <= ((struct send_bed *)ctx)->room);
-	memcpy(add(ctx, k, len)->data, data, len);
+	struct send_packet *p = &b->got[b->nr_got + k];
+
+	CHECK(b->nr_got + k < SIZE_MAX_TESTED);
+	*p = (struct send_packet){.len = f->len, .borrowed = true, .id = f->id};
+	p->data = fake_mem_device(&b->guest.mem, f->iova, f->len);
+	CHECK(p->data != NULL);
+	return IOVT_TX_BORROWED;
+}
+
+static enum iovt_tx_fate
+take_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+{
+	struct send_bed *b = ctx;
+
+	CHECK(f->len >= IOVT_TX_LEN_MIN && f->len <= b->room);
+	if (may_borrow && f->len >= b->borrow_min)
+		return borrow_frame(b, k, f);
+	if (b->borrow_max > 0 && b->refuse > 0) {
+		b->refuse--;
+		return IOVT_TX_LEFT;
+	}
+	memcpy(add(ctx, k, f->len)->data, f->data, f->len);
+	return IOVT_TX_COPIED;
 }
 
 static int
@@ -107,7 +152,8 @@ send_bed_take(struct send_bed *b, unsigned int n)
 	CHECK(ready <= n && ready <= IOVT_TX_BATCH);
 	if (ready == 0)
 		return 0;
-	got = iovt_tx_take(b->q, b->q->vr.format, ready, b->room, take_frame, take_pieces, b);
+	got = iovt_tx_take(b->q, b->q->vr.format, ready, b->room, IOVT_TX_READS_ALL, take_frame,
+		take_pieces, b);
 	CHECK(got <= ready);
 	b->nr_got += got;
 	return got;
@@ -126,6 +172,13 @@ send_bed_burst(struct send_bed *b, unsigned int n)
 
 	iovt_tx_end(b->q, b->q->vr.format);
 	return got;
+}
+
+void
+send_bed_return(struct send_bed *b, unsigned int k)
+{
+	CHECK(k < b->nr_got && b->got[k].borrowed);
+	iovt_txq_return(b->q, &b->got[k].id, 1);
 }
 
 void

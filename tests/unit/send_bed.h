@@ -12,7 +12,9 @@
 struct send_packet {
 	uint32_t len;
 	bool pieced;
-	uint8_t *data;
+	bool borrowed;
+	uint16_t id;   /* if borrowed */
+	uint8_t *data; /* a copy, if not borrowed */
 };
 
 struct send_bed {
@@ -22,12 +24,18 @@ struct send_bed {
 	struct send_packet got[SIZE_MAX_TESTED];
 	unsigned int nr_got;
 	uint32_t room;
-	unsigned int refuse; /* so many packets in pieces find no room */
+	unsigned int refuse; /* so many packets find no room, if they are in pieces or copied */
+	uint16_t borrow_max; /* 0: all are copied */
+	uint32_t borrow_min; /* bytes of a packet that is worth it */
+	unsigned int released;
+	struct iovt_txq_stats last; /* of a queue that was closed */
 };
 
 struct send_bed *send_bed_new(const struct bed_conf *conf);
 void send_bed_free(struct send_bed *b);
 void send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used);
+/* Returns how many packets are still out; the bases are stored. */
+unsigned int send_bed_close(struct send_bed *b, uint16_t *last_avail, uint16_t *last_used);
 
 /* Take up to n packets, but show nothing to the guest. Returns how many came. */
 unsigned int send_bed_take(struct send_bed *b, unsigned int n);
@@ -37,7 +45,9 @@ int send_bed_take_chain(struct send_bed *b);
 unsigned int send_bed_burst(struct send_bed *b, unsigned int n);
 /* The k-th packet that came is packet seq of len bytes. */
 void send_bed_expect(const struct send_bed *b, unsigned int k, uint64_t seq, uint32_t len);
-/* Forget what came. */
+/* Forget what came; what was borrowed is returned by the test. */
 void send_bed_forget(struct send_bed *b);
+/* The k-th packet that came, which was borrowed, goes back. */
+void send_bed_return(struct send_bed *b, unsigned int k);
 
 #endif

@@ -109,10 +109,21 @@ mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq)
 	forget_tee(q);
 }
 
+/* Pollers use it. */
+static void
+forget_uplink(struct vhost_port *p)
+{
+	vhost_close_gates(p);
+	p->uplink = NULL;
+	vhost_open_gates(p);
+}
+
 void
 mapping_uplink_gone(struct uplink *up)
 {
+	struct vhost_port *ports[UPLINK_QUEUES_MAX];
 	struct rte_eth_dev_info info;
+	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
 		struct vhost_txq *q = up->claim[i];
@@ -121,9 +132,13 @@ mapping_uplink_gone(struct uplink *up)
 			continue;
 		forget_tee(q);
 		q->map.reason = MAP_UPLINK_GONE;
-		q->port->uplink = NULL;
 		up->claim[i] = NULL;
+		if (q->port->uplink != NULL)
+			ports[n++] = q->port;
+		forget_uplink(q->port);
 	}
 	if (rte_eth_dev_info_get(up->phys_port, &info) == 0)
 		guest_forget_device(info.device);
+	while (n > 0)
+		vhost_sync(ports[--n]);
 }

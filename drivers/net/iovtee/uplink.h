@@ -12,6 +12,7 @@
 #include <ethdev_driver.h>
 
 #include "gate.h"
+#include "loan_pool.h"
 #include "tee_pool.h"
 
 #define UPLINK_QUEUES_MAX 64
@@ -59,7 +60,12 @@ struct uplink_txq {
 	struct gate gate;
 	uint16_t phys_port;
 	uint16_t queue;
+	bool loans;            /* packets on loan have been sent: their sender takes the lock */
+	bool reapable;         /* the physical queue runs; under the lock */
+	struct iovt_lock lock; /* the physical queue, which others may reap */
+	const struct rte_device *dma;
 	uint64_t isolation_drops;
+	uint64_t copy_drops;
 } __rte_cache_aligned;
 
 struct uplink {
@@ -71,6 +77,7 @@ struct uplink {
 	struct rte_eth_dev_owner owner;
 	struct uplink_rxq *rxq[UPLINK_QUEUES_MAX];
 	struct uplink_txq *txq[UPLINK_QUEUES_MAX];
+	struct iovt_lock reap_lock; /* whoever reaps, and whoever takes one of txq away */
 	/* Which guest queue wants which Rx queue: set before the queue is set up, or after. */
 	struct vhost_txq *claim[UPLINK_QUEUES_MAX];
 	/* Tee pools outlive a queue's set-up, as buffers may still be in the NIC or the switch. */
@@ -128,9 +135,27 @@ void uplink_rxq_use_app_pool(struct uplink_rxq *q);
 
 /** dev_start of the physical port, posting guest buffers. */
 int uplink_phys_start(struct uplink *up);
+int uplink_phys_stop(struct uplink *up);
 
 /** Free the tee pools: after the physical port was closed. */
 void uplink_free_tees(struct uplink *up);
+
+/* uplink_reap.c */
+
+/**
+ * Free the packets in guests' memory that the NIC has sent: their guests wait for them. Any thread, not with
+ * the lock of a guest's queue held.
+ */
+void uplink_reap(struct uplink *up);
+
+/** Let that happen, or not, while the physical port runs. With the control lock held. */
+void uplink_allow_reaping(struct uplink *up, bool allow);
+
+/** Can the NIC's driver do it? Control thread. */
+bool uplink_can_reap(const struct uplink *up);
+
+/** Does the application send packets in several segments through it? Control thread. */
+bool uplink_takes_segments(const struct uplink *up);
 
 /* uplink_stats.c */
 int uplink_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,

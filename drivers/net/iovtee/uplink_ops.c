@@ -57,7 +57,7 @@ stop(struct rte_eth_dev *dev)
 	control_lock();
 	mapping_uplink_stopping(up);
 	up->started = false;
-	ret = rte_eth_dev_stop(up->phys_port);
+	ret = uplink_phys_stop(up);
 	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++)
 		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	for (uint16_t i = 0; i < dev->data->nb_tx_queues; i++)

@@ -62,7 +62,16 @@ uplink_phys_start(struct uplink *up)
 	if (retry)
 		ret = rte_eth_dev_start(up->phys_port);
 	tee_refilling = false;
+	if (ret == 0)
+		uplink_allow_reaping(up, true);
 	return ret;
+}
+
+int
+uplink_phys_stop(struct uplink *up)
+{
+	uplink_allow_reaping(up, false);
+	return rte_eth_dev_stop(up->phys_port);
 }
 
 /*
@@ -104,7 +113,7 @@ flush_by_port(struct uplink_rxq *q, uint16_t desc)
 	gates_close(gates, RTE_DIM(gates));
 	steer_park(up);
 	withhold(up, held);
-	ret = rte_eth_dev_stop(up->phys_port);
+	ret = uplink_phys_stop(up);
 	if (ret == 0 && (desc != q->desc || q->keeps_posted))
 		ret = phys_rxq_setup(q, desc);
 	if (ret == 0)
@@ -349,6 +358,7 @@ uplink_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, un
 		return -ENOMEM;
 	q->phys_port = up->phys_port;
 	q->queue = queue;
+	q->dma = rte_eth_devices[up->phys_port].device;
 	control_lock();
 	ret = rte_eth_tx_queue_setup(up->phys_port, queue, desc, socket, &phys_conf);
 	if (ret == 0) {
@@ -370,7 +380,9 @@ uplink_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue)
 	if (q == NULL)
 		return;
 	control_lock();
+	iovt_lock_take(&up->reap_lock);
 	up->txq[queue] = NULL;
+	iovt_lock_release(&up->reap_lock);
 	dev->data->tx_queues[queue] = NULL;
 	control_unlock();
 	rte_free(q);

@@ -160,41 +160,115 @@ uplink_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	return got;
 }
 
-/*
- * Isolation: a packet in the memory of a guest that is not trusted may leave only through that guest's
- * own port, since the guest could have rewritten it after the switch classified it.
- */
-static __rte_noinline uint16_t
-drop_untrusted(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
+#define NOT_PLAIN (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)
+
+/* A guest's memory is known to the NIC of its own uplink; for others, its packets are copied after all. */
+static struct rte_mbuf *
+copy_for_stranger(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mbuf *loan)
 {
+	struct rte_mbuf *copy = rte_pktmbuf_copy(m, loan_pool_of(loan)->like, 0, UINT32_MAX);
+
+	rte_pktmbuf_free(m);
+	q->copy_drops += copy == NULL;
+	return copy;
+}
+
+/*
+ * Isolation: a packet that the NIC wrote into the memory of a guest which is not trusted may leave only
+ * through that guest's own port, since the guest could have rewritten it after the switch classified it.
+ *
+ * Returns the packet, or NULL: dropped. *pool: of loans that need no such look.
+ */
+static __rte_noinline struct rte_mbuf *
+screen_one(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mempool **pool)
+{
+	if (!tee_may_leave(m)) {
+		rte_pktmbuf_free(m);
+		q->isolation_drops++;
+		return NULL;
+	}
+	for (const struct rte_mbuf *seg = m; seg != NULL; seg = seg->next) {
+		if (!loan_is(seg))
+			continue;
+		if (loan_pool_of(seg)->dma != q->dma)
+			return copy_for_stranger(q, m, seg);
+		q->loans = true;
+		*pool = seg->pool;
+	}
+	return m;
+}
+
+/*
+ * Packets that are not in one plain buffer, and those sent with them. Returns how many may leave.
+ *
+ * A packet on loan that nobody else holds is made one in a plain buffer for the driver, which then frees it with
+ * less ado.
+ */
+static uint16_t
+screen(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	const struct rte_mempool *pool = NULL;
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		if (tee_may_leave(pkts[i])) {
-			pkts[kept++] = pkts[i];
-		} else {
-			rte_pktmbuf_free(pkts[i]);
-			q->isolation_drops++;
+		struct rte_mbuf *m = pkts[i], *last = m;
+
+		if (!(m->ol_flags & NOT_PLAIN)) {
+			if (m->nb_segs == 2)
+				last = m->next;
+			else if (m->nb_segs == 1)
+				goto keep;
 		}
+		if (unlikely(last->pool != pool || last->next != NULL)) {
+			m = screen_one(q, m, &pool);
+			if (m == NULL)
+				continue;
+		}
+		if (last->pool == pool)
+			loan_hide(last);
+keep:
+		pkts[kept++] = m;
 	}
 	return kept;
+}
+
+/*
+ * The NIC lets go of what it has sent at once, since guests wait for it. What it does not take stays the
+ * caller's, and may be cloned yet.
+ */
+static uint16_t
+send_loans(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t sent;
+
+	iovt_lock_take(&q->lock);
+	rte_eth_tx_done_cleanup(q->phys_port, q->queue, 0);
+	sent = rte_eth_tx_burst(q->phys_port, q->queue, pkts, n);
+	iovt_lock_release(&q->lock);
+	for (uint16_t i = sent; unlikely(i < n); i++)
+		for (struct rte_mbuf *m = pkts[i]; m != NULL; m = m->next)
+			loan_unhide(m);
+	return sent;
 }
 
 uint16_t
 uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct uplink_txq *q = queue;
+	uint16_t kept = n, sent, segs = 0;
 	uint64_t flags = 0;
-	uint16_t kept = n, sent;
 
 	/* Not our turn: the control path restarts the port. */
 	if (unlikely(!gate_try_enter(&q->gate)))
 		return 0;
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < n; i++) {
 		flags |= pkts[i]->ol_flags;
-	if (unlikely(flags & (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)))
-		kept = drop_untrusted(q, pkts, n);
-	sent = rte_eth_tx_burst(q->phys_port, q->queue, pkts, kept);
+		segs |= pkts[i]->nb_segs;
+	}
+	if ((flags & NOT_PLAIN) || segs > 1)
+		kept = screen(q, pkts, n);
+	sent = q->loans ? send_loans(q, pkts, kept)
+			: rte_eth_tx_burst(q->phys_port, q->queue, pkts, kept);
 	gate_leave(&q->gate);
 	if (likely(sent == kept))
 		return n;

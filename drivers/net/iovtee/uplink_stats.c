@@ -17,6 +17,7 @@ static const struct counter rx_counters[] = {
 
 static const struct counter tx_counters[] = {
 	{"isolation_drops", offsetof(struct uplink_txq, isolation_drops)},
+	{"copy_drops", offsetof(struct uplink_txq, copy_drops)},
 };
 
 static unsigned int

@@ -3,6 +3,7 @@
  * net_iovtee_vhost: an ethdev that is the vhost-user port of one guest.
  *
  *   vhost_tx.c      the hot path to the guest    vhost_rx.c     the hot path from the guest
+ *   vhost_borrow.c  the same without a copy      loan_pool.c    the mbufs for that
  *   vhost_args.c    devargs                      vhost_stats.c  counters
  *   vhost_driver.c  probe, remove, socket        vhost_events.c librte_vhost's callbacks
  *   vhost_ops.c     ethdev operations            mapping*.c     queues on to the uplink and off
@@ -21,6 +22,7 @@
 #include <ethdev_driver.h>
 
 #include "guest.h"
+#include "loan_pool.h"
 #include "mapping.h"
 #include "offload.h"
 #include "reply_time.h"
@@ -125,14 +127,17 @@ struct vhost_rxq {
 	vhost_receive_fn receive_tagged; /* without the stripping of VLAN tags */
 	bool announce; /* the next burst begins with a packet that tells where the guest is */
 	struct vhost_call call;
-	struct iovt_txq *txq; /* NULL while the guest's queue is not running */
+	struct iovt_txq *txq;    /* NULL while the guest's queue is not running */
+	struct loan_pool *loans; /* NULL: all packets are copied */
 	struct rte_mempool *pool;
-	uint64_t rearm; /* data_off, refcnt, nb_segs, port of every received mbuf */
-	uint32_t room;  /* bytes of a packet that one mbuf holds */
+	uint64_t rearm;          /* data_off, refcnt, nb_segs, port of every received mbuf */
+	uint32_t room;           /* bytes of a packet that one mbuf holds */
+	unsigned int idle_polls; /* with loans out */
+	bool copies;             /* although there are loans, some packets are copied */
 	struct vhost_rx_stats stats;
+	struct vhost_port *port;
 
 	/* Control side. */
-	struct vhost_port *port;
 	uint16_t queue;
 	bool set_up; /* by the application */
 	bool error_logged;
@@ -152,6 +157,7 @@ struct vhost_conf {
 	unsigned int reserve; /* percent */
 	bool starve_nic;
 	bool strict_headroom;
+	bool tx_zero_copy;
 };
 
 struct vhost_port {

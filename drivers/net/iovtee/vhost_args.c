@@ -21,6 +21,7 @@ static const char *const keys[] = {
 	"reserve",
 	"starve",
 	"headroom",
+	"tx-zero-copy",
 	NULL,
 };
 
@@ -170,7 +171,8 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 		take_choice(kv, name, "trust", "0", "1", &c->trust) < 0 ||
 		take_number(kv, name, "reserve", 0, 90, &c->reserve) < 0 ||
 		take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
-		take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0)
+		take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0 ||
+		take_choice(kv, name, "tx-zero-copy", "0", "1", &c->tx_zero_copy) < 0)
 		return -EINVAL;
 	c->queues = queues;
 	c->rxq = rxq;
@@ -195,11 +197,16 @@ vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
 	if (kv == NULL) {
 		IOVTEE_LOG(ERR,
 			"%s: '%s' has an unknown key or is no key=value list; keys: iface client queues "
-			"uplink rxq mac vlan trust reserve starve headroom",
+			"uplink rxq mac vlan trust reserve starve headroom tx-zero-copy",
 			name, args);
 		return -EINVAL;
 	}
-	*conf = (struct vhost_conf){.reserve = 25, .vlan = -1, .strict_headroom = true};
+	*conf = (struct vhost_conf){
+		.reserve = 25,
+		.vlan = -1,
+		.strict_headroom = true,
+		.tx_zero_copy = true,
+	};
 	ret = take_all(kv, name, conf);
 	rte_kvargs_free(kv);
 	return ret;

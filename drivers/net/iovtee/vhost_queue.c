@@ -236,6 +236,52 @@ sync_txq(struct vhost_txq *q, bool ready)
 
 /* ---- from the guest ---- */
 
+/*
+ * Packets are sent out of the guest's memory only where every condition for it holds: that the NIC reaches that
+ * memory, and can be told to let go of what it has sent; and that a guest which is not trusted cannot change
+ * headers behind the switch's back, for which the switch has to take packets in two pieces (SCATTER, and
+ * MULTI_SEGS on the uplink). Not during a migration, which has enough to do.
+ */
+static bool
+may_borrow(const struct vhost_port *p)
+{
+	return p->conf.tx_zero_copy && p->uplink != NULL && guest_dma_ok(p->guest) &&
+		!has_feature(p, VHOST_F_LOG_ALL) && uplink_can_reap(p->uplink) &&
+		(p->conf.trust ||
+			((p->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) &&
+				uplink_takes_segments(p->uplink)));
+}
+
+static void
+drop_loans(struct vhost_rxq *q)
+{
+	if (q->loans == NULL)
+		return;
+	loan_pool_retire(q->loans);
+	loan_pool_gone(q->loans);
+	q->loans = NULL;
+}
+
+/* One in this many ring entries is kept for copies: the guest has room to go on, however long NICs take. */
+#define KEPT_FOR_COPIES 8
+
+static void
+make_loans(struct vhost_rxq *q, struct iovt_txq_conf *c)
+{
+	const struct vhost_port *p = q->port;
+	uint16_t headroom = p->conf.strict_headroom ? c->hdr_len : RTE_PKTMBUF_HEADROOM;
+
+	if (!may_borrow(p))
+		return;
+	q->loans = loan_pool_create(c->ring.size, q->pool, p->data->port_id,
+		p->conf.trust ? headroom : 0, !p->conf.trust, mapping_dma_device(p));
+	if (q->loans == NULL)
+		return;
+	c->borrow_max = c->ring.size - c->ring.size / KEPT_FOR_COPIES;
+	c->release = loan_pool_gone;
+	c->ctx = q->loans;
+}
+
 static void
 rxq_up(struct vhost_rxq *q)
 {
@@ -246,13 +292,18 @@ rxq_up(struct vhost_rxq *q)
 
 	if (ret == -EAGAIN)
 		return;
-	if (ret == 0)
+	if (ret == 0) {
+		make_loans(q, &c);
 		ret = iovt_txq_create(&c, &txq);
+	}
 	if (ret < 0) {
 		IOVTEE_LOG(ERR, "%s q%u: the guest's transmit ring is unusable: %s", p->data->name,
 			q->queue, strerror(-ret));
+		drop_loans(q);
 		return;
 	}
+	if (q->loans != NULL)
+		q->loans->txq = txq;
 	gate_close(&q->gate);
 	q->txq = txq;
 	vhost_rx_set_receive(q);
@@ -267,6 +318,23 @@ add_tx_stats(struct iovt_txq_stats *sum, const struct iovt_txq_stats *s)
 	sum->too_short += s->too_short;
 	sum->too_big += s->too_big;
 	sum->ring_errors += s->ring_errors;
+	sum->borrowed += s->borrowed;
+	sum->returned += s->returned;
+	sum->overdue += s->overdue;
+}
+
+/* NICs let go of what they have sent; what they have not, they are about to send. */
+static void
+wait_for_borrowed(const struct vhost_port *p, const struct iovt_txq *txq)
+{
+	const volatile uint16_t *out = &txq->nr_borrowed;
+
+	for (unsigned int us = 0; *out != 0 && us < REVOKE_WAIT_US; us += 10) {
+		if (p->uplink != NULL)
+			uplink_reap(p->uplink);
+		if (*out != 0)
+			rte_delay_us_sleep(10);
+	}
 }
 
 static void
@@ -275,13 +343,24 @@ rxq_down(struct vhost_rxq *q)
 	struct vhost_port *p = q->port;
 	struct iovt_txq *txq = q->txq;
 	uint16_t last_avail, last_used;
+	struct iovt_txq_stats stats;
+	unsigned int out;
 
 	gate_close(&q->gate);
 	q->txq = NULL;
 	q->call.fd = -1;
 	gate_open(&q->gate);
-	add_tx_stats(&q->past, &txq->stats);
-	iovt_txq_destroy(txq, &last_avail, &last_used);
+	wait_for_borrowed(p, txq);
+	if (q->loans != NULL)
+		loan_pool_retire(q->loans);
+	q->loans = NULL;
+	out = iovt_txq_destroy(txq, &last_avail, &last_used, &stats);
+	if (out > 0)
+		IOVTEE_LOG(WARNING,
+			"%s q%u: %u of the guest's packets are still inside the switch; its memory "
+			"stays mapped until they are not",
+			p->data->name, q->queue, out);
+	add_tx_stats(&q->past, &stats);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_TX(q->queue), last_avail, last_used);
 }
@@ -307,6 +386,8 @@ sync_rxq(struct vhost_rxq *q, bool ready)
 
 	if (enabled && !q->set_up)
 		report_unpolled(q);
+	if (q->loans != NULL && !may_borrow(q->port))
+		rxq_down(q);
 	if (want && q->txq == NULL)
 		rxq_up(q);
 	else if (!want && q->txq != NULL)

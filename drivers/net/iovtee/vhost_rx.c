@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The vhost port's hot path, from the guest: its packets are copied into the switch's mbufs. */
 #include <rte_ether.h>
-#include <rte_mbuf.h>
-#include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
 #include "log.h"
-#include "transmit.h"
-#include "vhost.h"
-
-/* The mbufs of one batch. */
-struct batch {
-	struct rte_mbuf **pkts;
-	const struct vhost_rxq *q;
-	uint64_t bytes;
-};
+#include "vhost_rx.h"
 
 int
 vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool)
@@ -35,46 +25,23 @@ vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool)
 	return 0;
 }
 
-/* As if received by a NIC, which says nothing about it. */
-static __rte_always_inline void
-describe(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
+static __rte_always_inline enum iovt_tx_fate
+copy_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 {
-	*(uint64_t *)RTE_PTR_ADD(m, offsetof(struct rte_mbuf, rearm_data)) = rearm;
-	m->ol_flags &= RTE_MBUF_F_EXTERNAL; /* of the pool, if that has pinned buffers */
-	m->packet_type = 0;
-	m->pkt_len = len;
-	m->data_len = len;
-	m->vlan_tci = 0;
+	struct vhost_batch *b = ctx;
+
+	vhost_rx_copy(b, b->pkts[k], f);
+	return IOVT_TX_COPIED;
 }
 
-/* The buffers were sent last, and may still be in another cache. */
-static inline void
-fetch_buffers(struct rte_mbuf *const *pkts, unsigned int n)
+int
+vhost_rx_copy_pieces(struct vhost_batch *b, struct rte_mbuf *head, const struct iovt_piece *piece,
+	unsigned int nr, uint32_t len)
 {
-	for (unsigned int i = 0; i < n; i++)
-		rte_prefetch0_write((char *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM);
-}
-
-static __rte_always_inline void
-copy_frame(void *ctx, size_t k, const void *data, uint32_t len)
-{
-	struct batch *b = ctx;
-	struct rte_mbuf *m = b->pkts[k];
-
-	describe(m, b->q->rearm, len);
-	rte_memcpy(rte_pktmbuf_mtod(m, void *), data, len);
-	b->bytes += len;
-}
-
-/* Fill mbuf after mbuf; the first one is there already. */
-static int
-copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
-{
-	struct batch *b = ctx;
-	struct rte_mbuf *head = b->pkts[k], *m = head;
+	struct rte_mbuf *m = head;
 	uint32_t room = b->q->room;
 
-	describe(head, b->q->rearm, 0);
+	vhost_rx_describe(head, b->q->rearm, head->ol_flags & RTE_MBUF_F_EXTERNAL, 0);
 	head->pkt_len = len;
 	for (unsigned int i = 0; i < nr; i++) {
 		const char *src = piece[i].data;
@@ -107,8 +74,16 @@ no_mbuf:
 	return -ENOMEM;
 }
 
-static __rte_cold void
-report_broken(struct vhost_rxq *q)
+static int
+copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+{
+	struct vhost_batch *b = ctx;
+
+	return vhost_rx_copy_pieces(b, b->pkts[k], piece, nr, len);
+}
+
+__rte_cold void
+vhost_rx_report_broken(struct vhost_rxq *q)
 {
 	if (q->error_logged)
 		return;
@@ -124,19 +99,20 @@ static __rte_always_inline uint16_t
 rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool log, struct rte_mbuf **pkts,
 	uint16_t n)
 {
-	struct batch b = {pkts, q, 0};
+	struct vhost_batch b = {pkts, q, 0};
 	unsigned int ready = iovt_tx_ready(q->txq, f, n), got;
 
 	if (unlikely(q->txq->error != NULL))
-		report_broken(q);
+		vhost_rx_report_broken(q);
 	if (ready == 0)
 		return 0;
 	if (unlikely(rte_mempool_get_bulk(q->pool, (void **)pkts, ready) < 0)) {
 		q->stats.no_mbuf += ready;
 		return 0;
 	}
-	fetch_buffers(pkts, ready);
-	got = iovt_tx_take(q->txq, f, ready, q->room, copy_frame, copy_pieces, &b);
+	vhost_rx_fetch_buffers(pkts, ready);
+	got = iovt_tx_take(q->txq, f, ready, q->room, IOVT_TX_READS_ALL, copy_frame, copy_pieces,
+		&b);
 	if (log ? iovt_tx_end_logged(q->txq) : iovt_tx_end(q->txq, f))
 		vhost_notify(&q->call);
 	if (unlikely(got < ready))
@@ -166,8 +142,12 @@ receive_logged(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 }
 
 static vhost_receive_fn
-receive_for(const struct iovt_txq *txq)
+receive_for(const struct vhost_rxq *q)
 {
+	const struct iovt_txq *txq = q->txq;
+
+	if (q->loans != NULL)
+		return vhost_borrow_for(txq, q->loans);
 	if (txq->log.mark != NULL)
 		return receive_logged;
 	return txq->vr.format == IOVT_SPLIT ? receive_split : receive_packed;
@@ -188,7 +168,7 @@ vhost_rx_set_receive(struct vhost_rxq *q)
 {
 	uint64_t offloads = q->port->data->dev_conf.rxmode.offloads;
 
-	q->receive_tagged = receive_for(q->txq);
+	q->receive_tagged = receive_for(q);
 	q->receive = offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP ? receive_stripped
 							      : q->receive_tagged;
 }

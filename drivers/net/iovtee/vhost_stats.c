@@ -74,6 +74,9 @@ static const struct counter taken_ring[] = {
 	SENT_RING(too_short),
 	SENT_RING(too_big),
 	SENT_RING(ring_errors),
+	SENT_RING(borrowed),
+	SENT_RING(returned),
+	SENT_RING(overdue),
 };
 
 static uint64_t

@@ -25,17 +25,18 @@ class Pvp:
 
     queues are those that the switch uses, guest_queues those of the guest's port and nic_queues those
     that the NIC has (as many if not given); workers are the switch's polling lcores; nic and switch_app
-    are more devargs of the NIC and options of the switch, eal more arguments for it; rate is in packets a
+    are more devargs of the NIC and options of the switch, eal more arguments for it, before_start commands to it; rate is in packets a
     second, 0: as fast as the NIC can; retry: the switch insists when a port does not take a frame; client:
     the guest listens; extra: devargs of more ports. Devargs of the vhost port are given as keywords:
     trust=0, starve="host", ..."""
 
     def __init__(self, bed, queues=1, guest_queues=None, nic_queues=None, rate=0, generator=None, retry=True,
-                 eal=(), client=False, extra=(), frames=None, workers=1, nic="", switch_app=(), **vhost):
+                 eal=(), client=False, extra=(), frames=None, workers=1, nic="", switch_app=(), before_start=(), **vhost):
         self.bed = bed
         self.guest_queues = guest_queues or queues
         self.workers = workers
         self.switch_app = switch_app
+        self.before_start = before_start
         self.retry = retry
         self.eal = eal
         self.client = client
@@ -75,6 +76,8 @@ class Pvp:
             switch.cmd("set fwd io retry")
             # Lcores that share CPUs wait for each other.
             switch.cmd(f"set burst tx delay 10 retry {100000 if self.workers > 1 else 10000}")
+        for command in self.before_start:
+            switch.cmd(command)
         switch.cmd("start")
         return switch
 

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Mempool ops "iovtee_loan", and making such pools. */
+#include <string.h>
+
+#include <rte_alarm.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_prefetch.h>
+
+#include "control.h"
+#include "loan_pool.h"
+#include "log.h"
+
+/* Ids told to the engine at a time: bounds the array on the stack. */
+#define BATCH 64
+
+/* After this time, whoever freed the last mbuf has left the mempool's functions. */
+#define GRACE_US 10000
+
+int32_t loan_ops_index = -1;
+
+static struct loan_pool *retired;
+static unsigned int serial; /* for pool names */
+
+static inline uint32_t
+index_of(const struct loan_pool *lp, const void *mbuf)
+{
+	uint64_t lines = (uint64_t)((const char *)mbuf - lp->first) / RTE_CACHE_LINE_SIZE;
+
+	return lines * lp->inverse >> 32;
+}
+
+/* The NIC has read them, and will be asked to again: the lines come over meanwhile. */
+static inline void
+take_headers(struct loan_pool *lp, const void *mbuf, uint32_t id)
+{
+	const char *room = (const char *)((const struct rte_mbuf *)mbuf)->buf_addr +
+		RTE_PKTMBUF_HEADROOM;
+
+	for (unsigned int off = 0; off < LOAN_HEADERS; off += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0_write(room + off);
+	__atomic_store_n(&lp->headers_out[id], 0, __ATOMIC_RELEASE);
+}
+
+/* What of these is a guest's packet; the other ones hold headers, and are just free. */
+static inline unsigned int
+packets_of(struct loan_pool *lp, void *const *objs, unsigned int n, uint16_t ids[BATCH])
+{
+	unsigned int k = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t index = index_of(lp, objs[i]);
+
+		if (!lp->headers)
+			ids[k++] = index;
+		else if (index & 1)
+			ids[k++] = index >> 1;
+		else
+			take_headers(lp, objs[i], index >> 1);
+	}
+	return k;
+}
+
+/* The last ones may be the end of the queue, and of the pool soon after. */
+static int
+loan_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
+{
+	struct loan_pool *lp = mp->pool_data;
+	uint16_t ids[BATCH];
+
+	if (unlikely(lp->txq == NULL)) /* the pool is being made */
+		return 0;
+	for (unsigned int done = 0; done < n; done += BATCH) {
+		unsigned int k = packets_of(lp, objs + done, RTE_MIN(n - done, (unsigned int)BATCH),
+			ids);
+
+		if (likely(k > 0))
+			iovt_txq_return(lp->txq, ids, k);
+	}
+	return 0;
+}
+
+/* They all belong to packets: there is none to allocate. */
+static int
+loan_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	return -ENOBUFS;
+}
+
+static unsigned int
+loan_get_count(const struct rte_mempool *mp)
+{
+	const struct loan_pool *lp = mp->pool_data;
+	unsigned int per_packet = lp->headers ? 2 : 1;
+
+	return lp->txq != NULL ? mp->size - per_packet * lp->txq->nr_borrowed : mp->size;
+}
+
+static int
+loan_alloc(struct rte_mempool *mp)
+{
+	mp->pool_data = mp->pool_config;
+	return 0;
+}
+
+static void
+loan_free(struct rte_mempool *mp)
+{
+}
+
+static const struct rte_mempool_ops loan_ops = {
+	.name = "iovtee_loan",
+	.alloc = loan_alloc,
+	.free = loan_free,
+	.enqueue = loan_enqueue,
+	.dequeue = loan_dequeue,
+	.get_count = loan_get_count,
+};
+
+RTE_MEMPOOL_REGISTER_OPS(loan_ops);
+
+/* ---- control ---- */
+
+/* How one object looks. */
+struct pattern {
+	struct loan_pool *lp;
+	const struct rte_mbuf *like;
+	uint16_t app_priv; /* bytes of private area that the application knows of */
+	uint16_t priv;     /* with ours behind them */
+	uint16_t room;     /* for headers */
+	uint16_t shinfo_offset;
+	uint16_t port;
+	bool uneven; /* the objects are not in a row */
+};
+
+/* The last clone of a packet is gone, after the mbuf itself was freed: now free that. */
+static void
+free_pinned(void *addr, void *opaque)
+{
+	struct rte_mbuf *m = opaque;
+
+	rte_mbuf_ext_refcnt_set(m->shinfo, 1);
+	m->next = NULL;
+	m->nb_segs = 1;
+	rte_mbuf_raw_free(m);
+}
+
+static void
+init_obj(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
+{
+	struct pattern *p = arg;
+	struct rte_mbuf *m = obj;
+	struct rte_mbuf_ext_shared_info *shinfo = (void *)((char *)m + p->shinfo_offset);
+
+	if (idx == 0)
+		p->lp->first = obj;
+	if (m != loan_mbuf(p->lp, idx) || index_of(p->lp, m) != idx)
+		p->uneven = true;
+	memset(m, 0, sizeof(*m) + p->priv);
+	memcpy(m + 1, p->like + 1, p->app_priv);
+	m->priv_size = p->priv;
+	m->pool = mp;
+	m->nb_segs = 1;
+	m->port = p->port;
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	rte_mbuf_refcnt_set(m, 1);
+	shinfo->free_cb = free_pinned;
+	shinfo->fcb_opaque = m;
+	rte_mbuf_ext_refcnt_set(shinfo, 1);
+	m->shinfo = shinfo;
+	m->buf_addr = (char *)m + sizeof(*m) + p->priv;
+	rte_mbuf_iova_set(m, rte_mem_virt2iova(m->buf_addr));
+	m->buf_len = p->room;
+	/* In physical memory, the room may lie in two pages. */
+	if (p->room > 0 &&
+		rte_mem_virt2iova((char *)m->buf_addr + p->room - 1) !=
+			rte_mbuf_iova_get(m) + p->room - 1)
+		p->uneven = true;
+}
+
+static void
+free_memory(struct rte_mempool_memhdr *memhdr, void *memory)
+{
+	rte_free(memory);
+}
+
+/* All objects in one piece of memory. */
+static int
+populate(struct rte_mempool *mp)
+{
+	size_t len = (size_t)mp->size * (mp->header_size + mp->elt_size + mp->trailer_size) +
+		RTE_CACHE_LINE_SIZE;
+	void *memory = rte_malloc_socket("iovtee_loan", len, RTE_CACHE_LINE_SIZE, mp->socket_id);
+	int ret = -ENOMEM;
+
+	if (memory != NULL)
+		ret = rte_mempool_populate_iova(mp, memory, RTE_BAD_IOVA, len, free_memory, memory);
+	if (ret == (int)mp->size)
+		return 0;
+	if (ret <= 0)
+		rte_free(memory);
+	return ret < 0 ? ret : -ENOMEM;
+}
+
+static int
+make_mempool(struct loan_pool *lp, uint32_t n, const struct pattern *p, int socket)
+{
+	const struct rte_pktmbuf_pool_private priv = {
+		.mbuf_data_room_size = p->room,
+		.mbuf_priv_size = p->priv,
+		.flags = RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF,
+	};
+	char name[RTE_MEMPOOL_NAMESIZE];
+	uint32_t lines;
+	int ret;
+
+	snprintf(name, sizeof(name), "iovtee_loan_%u", serial++);
+	/* No per-lcore cache: the guest waits for what would be in it. */
+	lp->mp = rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + p->priv + p->room, 0,
+		sizeof(priv), socket, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	if (lp->mp == NULL)
+		return -rte_errno;
+	lp->stride = lp->mp->header_size + lp->mp->elt_size + lp->mp->trailer_size;
+	lines = lp->stride / RTE_CACHE_LINE_SIZE;
+	lp->inverse = (UINT32_MAX + UINT64_C(1) + lines - 1) / lines;
+	ret = rte_mempool_set_ops_byname(lp->mp, "iovtee_loan", lp);
+	if (ret < 0)
+		return ret;
+	loan_ops_index = lp->mp->ops_index;
+	rte_pktmbuf_pool_init(lp->mp, (void *)(uintptr_t)&priv);
+	return populate(lp->mp);
+}
+
+static void
+loan_pool_free(struct loan_pool *lp)
+{
+	rte_mempool_free(lp->mp);
+	rte_free(lp->headers_out);
+	rte_free(lp);
+}
+
+/* In the mbuf's second cache line, which is used anyway, if there is room; else behind the private area. */
+static void
+place_shinfo(struct pattern *p)
+{
+	static const struct rte_mbuf_dynfield field = {
+		.name = "iovtee_loan",
+		.size = sizeof(struct rte_mbuf_ext_shared_info),
+		.align = __alignof__(struct rte_mbuf_ext_shared_info),
+	};
+	int offset = rte_mbuf_dynfield_register(&field);
+
+	p->priv = p->app_priv;
+	if (offset < 0)
+		p->priv += field.size;
+	p->priv = RTE_ALIGN(p->priv, RTE_CACHE_LINE_SIZE);
+	p->shinfo_offset = offset >= 0 ? offset
+				       : (int)(sizeof(struct rte_mbuf) + p->priv - field.size);
+}
+
+/* Like the sample, which is an mbuf of the application's pool. */
+static int
+fill(struct loan_pool *lp, uint32_t ids, const struct rte_mbuf *like, uint16_t port, int socket)
+{
+	struct pattern p = {.lp = lp, .like = like, .port = port};
+	int ret;
+
+	p.app_priv = rte_pktmbuf_priv_size(like->pool);
+	place_shinfo(&p);
+	p.room = lp->headers ? RTE_PKTMBUF_HEADROOM + LOAN_HEADERS : 0;
+	ret = make_mempool(lp, lp->headers ? 2 * ids : ids, &p, socket);
+	if (ret < 0)
+		return ret;
+	rte_mempool_obj_iter(lp->mp, init_obj, &p);
+	lp->end = lp->first + (size_t)lp->mp->size * lp->stride;
+	return p.uneven ? -ENOTSUP : 0;
+}
+
+static uint64_t
+rearm_word(uint16_t data_off, uint16_t port)
+{
+	struct rte_mbuf m = {.data_off = data_off, .nb_segs = 1, .port = port};
+
+	rte_mbuf_refcnt_set(&m, 1);
+	return *(const uint64_t *)&m.rearm_data;
+}
+
+struct loan_pool *
+loan_pool_create(uint16_t ids, struct rte_mempool *like, uint16_t port, uint16_t data_off,
+	bool headers, const struct rte_device *dma)
+{
+	struct loan_pool *lp = rte_zmalloc("iovtee_loan", sizeof(*lp), RTE_CACHE_LINE_SIZE);
+	struct rte_mbuf *sample = rte_pktmbuf_alloc(like);
+	int ret = -ENOMEM;
+
+	if (lp != NULL && sample != NULL) {
+		lp->headers = headers;
+		lp->like = like;
+		lp->dma = dma;
+		lp->rearm = rearm_word(data_off, port);
+		lp->headers_out = rte_zmalloc("iovtee_loan", ids, RTE_CACHE_LINE_SIZE);
+		ret = lp->headers_out == NULL ? -ENOMEM
+					      : fill(lp, ids, sample, port, like->socket_id);
+	}
+	rte_pktmbuf_free(sample);
+	if (ret == 0)
+		return lp;
+	IOVTEE_LOG(ERR,
+		"no mbufs for zero-copy transmit, the guest's packets are copied: %s; reserve more "
+		"hugepages",
+		rte_strerror(-ret));
+	if (lp != NULL)
+		loan_pool_free(lp);
+	return NULL;
+}
+
+static void
+reap_later(void *arg)
+{
+	struct loan_pool **at = &retired, *lp;
+
+	control_lock();
+	while ((lp = *at) != NULL) {
+		if (!__atomic_load_n(&lp->gone, __ATOMIC_ACQUIRE)) {
+			at = &lp->next;
+			continue;
+		}
+		*at = lp->next;
+		loan_pool_free(lp);
+	}
+	control_unlock();
+}
+
+void
+loan_pool_retire(struct loan_pool *lp)
+{
+	lp->next = retired;
+	retired = lp;
+}
+
+void
+loan_pool_gone(void *pool)
+{
+	struct loan_pool *lp = pool;
+
+	__atomic_store_n(&lp->gone, true, __ATOMIC_RELEASE);
+	if (rte_eal_alarm_set(GRACE_US, reap_later, NULL) != 0)
+		IOVTEE_LOG(WARNING,
+			"the mbufs of a guest that is gone stay until the next one goes");
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the functions that take a guest's packets share: vhost_rx.c copies, vhost_borrow.c does not. */
+#ifndef IOVTEE_VHOST_RX_H
+#define IOVTEE_VHOST_RX_H
+
+#include <rte_mbuf.h>
+#include <rte_memcpy.h>
+#include <rte_prefetch.h>
+
+#include "transmit.h"
+#include "vhost.h"
+
+/* The mbufs of one batch. */
+struct vhost_batch {
+	struct rte_mbuf **pkts;
+	const struct vhost_rxq *q;
+	uint64_t bytes;
+};
+
+/* As if received by a NIC, which says nothing about it. */
+static __rte_always_inline void
+vhost_rx_describe(struct rte_mbuf *m, uint64_t rearm, uint64_t flags, uint32_t len)
+{
+	*(uint64_t *)RTE_PTR_ADD(m, offsetof(struct rte_mbuf, rearm_data)) = rearm;
+	m->ol_flags = flags;
+	m->packet_type = 0;
+	m->pkt_len = len;
+	m->data_len = len;
+	m->vlan_tci = 0;
+}
+
+/* The buffers were sent last, and may still be in another cache. */
+static inline void
+vhost_rx_fetch_buffers(struct rte_mbuf *const *pkts, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		rte_prefetch0_write((char *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM);
+}
+
+static __rte_always_inline void
+vhost_rx_copy(struct vhost_batch *b, struct rte_mbuf *m, const struct iovt_frame *f)
+{
+	/* The one flag that is the pool's, if that has pinned buffers. */
+	vhost_rx_describe(m, b->q->rearm, m->ol_flags & RTE_MBUF_F_EXTERNAL, f->len);
+	rte_memcpy(rte_pktmbuf_mtod(m, void *), f->data, f->len);
+	b->bytes += f->len;
+}
+
+/** Copy a packet in pieces to mbufs, the first of which is there already. @return 0; -ENOMEM: no mbuf */
+int vhost_rx_copy_pieces(struct vhost_batch *b, struct rte_mbuf *head,
+	const struct iovt_piece *piece, unsigned int nr, uint32_t len);
+
+/** The guest broke its ring: say so once. */
+void vhost_rx_report_broken(struct vhost_rxq *q);
+
+/** vhost_borrow.c: the function for batches of a queue with loans. @param lp its pool */
+vhost_receive_fn vhost_borrow_for(const struct iovt_txq *txq, const struct loan_pool *lp);
+
+#endif

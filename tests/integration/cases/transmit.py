@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Zero-copy transmit: what a guest sends leaves the NIC out of the guest's memory, and comes back to it."""
+from harness import accounts, pcap
+from harness.capture import to_one_host
+from harness.errors import Skip, check, check_equal
+from harness.process import wait_until
+from harness.pvp import NF_MAC, Pvp, mac_bytes
+from harness.registry import test
+
+# Packets in several segments, from the guest's port (2) and to all ports.
+SEGMENTS = {"switch_app": ["--tx-offloads=0x8000"],
+            "before_start": ["port stop 2", "port config 2 rx_offload scatter on", "port start 2"]}
+RATE = 20000  # packets a second, which all keep up with
+WORTH_IT = 640  # the least frame of an untrusted guest that is sent in two pieces
+
+
+def sent_by_guest(pvp):
+    """The counters of the guest's transmit queue."""
+    return {name[6:]: value for name, value in pvp.switch.xstats(pvp.vhost).items() if name.startswith("rx_q0_")}
+
+
+def check_returned(pvp):
+    """All that was borrowed is the guest's again."""
+    def odd():
+        c = sent_by_guest(pvp)
+        return c["borrowed"] != c["returned"] + c["overdue"]
+    wait_until(lambda: not odd(), 5, "the guest's packets to come back")
+    check_equal(sent_by_guest(pvp)["overdue"], 0, "packets that the guest got back while they were out")
+
+
+def run(pvp, packed, least):
+    """All traffic, and at least so many of the guest's packets in place."""
+    pvp.start_nf(packed=packed)
+    pvp.run_all()
+    pvp.check_no_faults()
+    counters = sent_by_guest(pvp)
+    check(counters["borrowed"] >= least, f"{counters['borrowed']} of {counters['packets']} packets were sent in "
+          f"place, not {least:.0f}")
+    check_returned(pvp)
+    pvp.nf.quit()
+    accounts.check_ended(pvp)
+
+
+def run_whole(bed, packed, least=0.99, **options):
+    pvp = Pvp(bed, trust=1, **options)
+    run(pvp, packed, least * len(pvp.sent))
+    pcap.check_same(pvp.end(), pvp.expected())
+
+
+@test("transmit-whole")
+def whole(bed):
+    """trust=1: every packet."""
+    run_whole(bed, False, rate=RATE)
+
+
+@test("transmit-flood")
+def flood(bed):
+    """A NIC that is slower than the guest holds most of its ring; the rest is copied, and nothing stops."""
+    run_whole(bed, False, least=0.5)
+
+
+@test("transmit-whole-packed")
+def whole_packed(bed):
+    """The same with a packed ring."""
+    run_whole(bed, True, rate=RATE)
+
+
+@test("transmit-long-ring")
+def long_ring(bed):
+    """A NIC whose ring is sixteen times the guest's, and whose driver would keep what it has sent until that is
+    full: the guest gets its packets back nevertheless."""
+    run_whole(bed, False, rate=RATE, switch_app=["--txd=4096"])
+
+
+def run_headers(bed, packed):
+    """Unicast ones: the others are in no queue of the guest's, and are copied to it, but not from it."""
+    pvp = Pvp(bed, queues=2, nic_queues=3, trust=0, rxq=1, rate=RATE, **SEGMENTS)
+    run(pvp, packed, sum(len(frame) >= WORTH_IT for frame in pvp.sent) * 0.99)
+    copied = sent_by_guest(pvp)["packets"] - sent_by_guest(pvp)["borrowed"]
+    check(copied >= sum(len(frame) < WORTH_IT for frame in pvp.sent), f"only {copied} packets were copied")
+    for unicast in (True, False):
+        def kind(frames, at):
+            return [f for f in frames if (not f[at] & 1) == unicast]
+        pcap.check_same(kind(pcap.read(pvp.tx_pcap), 6), [pcap.swap_macs(f) for f in kind(pvp.sent, 0)])
+    pvp.switch.quit()
+
+
+@test("transmit-headers")
+def headers(bed):
+    """trust=0: headers are copied, the rest of large packets is not."""
+    run_headers(bed, False)
+
+
+@test("transmit-headers-packed")
+def headers_packed(bed):
+    """The same with a packed ring."""
+    run_headers(bed, True)
+
+
+@test("transmit-headers-not-asked-for")
+def not_asked_for(bed):
+    """trust=0 and a switch that takes no packets in two pieces: all are copied."""
+    pvp = Pvp(bed, queues=2, nic_queues=3, trust=0, rxq=1)
+    run(pvp, False, 0)
+    check_equal(sent_by_guest(pvp)["borrowed"], 0, "packets sent in place")
+    pvp.switch.quit()
+
+
+@test("transmit-off")
+def off(bed):
+    """tx-zero-copy=0"""
+    pvp = Pvp(bed, trust=1, **{"tx-zero-copy": 0})
+    run(pvp, False, 0)
+    check_equal(sent_by_guest(pvp)["borrowed"], 0, "packets sent in place")
+    pcap.check_same(pvp.end(), pvp.expected())
+
+
+@test("transmit-other-uplink")
+def other_uplink(bed):
+    """A guest's packets that leave through another NIC, which does not know its memory, are copied for it."""
+    if bed.ports == "vhost":
+        raise Skip("net_vhost always copies")
+    other, source, out = "net_iovtee_uplink1", bed.path("other.pcap"), bed.path("wire.pcap")
+    sent = to_one_host(bed.session.frames(), mac_bytes(NF_MAC))
+    pcap.write(source, sent)
+    nic = f"net_emunic1,rx_pcap={source},tx_pcap={out},pause=1,start=manual,rate={RATE}"
+    # The guest's port and the other uplink forward to each other; the guest's own uplink is idle.
+    pvp = Pvp(bed, generator="count=1", extra=[f"{other},dev({nic})"], before_start=["set portlist 2,3"])
+    pvp.start_nf()
+    _, port = pvp.switch.telemetry.ask("/emunic/list")
+    pvp.switch.telemetry.ask("/emunic/start", port)
+    wait_until(lambda: pvp.switch.stats(other)["opackets"] >= len(sent), 30, "all frames to return")
+    check(sent_by_guest(pvp)["borrowed"] >= 0.99 * len(sent), "packets were not borrowed")
+    check_returned(pvp)
+    check_equal(pvp.switch.xstats(other)["iommu_faults"], 0, "iommu_faults")
+    check_equal(pvp.switch.xstats(other)["iovtee_tx_q0_copy_drops"], 0, "copy_drops")
+    pvp.nf.quit()
+    accounts.check_ended(pvp)
+    pvp.switch.quit()
+    pcap.check_same(pcap.read(out), [pcap.swap_macs(frame) for frame in sent])
