@@ -74,7 +74,8 @@ const struct datapath_spec datapath_specs[] = {
 		.name = "iovtee-rx",
 		.what = "zero-copy receive, only the NF's MAC in its queue (trust=0)",
 		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ",rxq=2)",
-		.vhost = "net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=1,mac=@M",
+		.vhost = "net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=1,mac=@M"
+			 ",tx-zero-copy=0",
 		.nf = VIRTIO,
 		.plugin = PLUGIN,
 		.uplink_queues = 2,
@@ -83,10 +84,31 @@ const struct datapath_spec datapath_specs[] = {
 		.name = "iovtee-rx-packed",
 		.what = "the same with a packed ring",
 		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ",rxq=2)",
-		.vhost = "net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=1,mac=@M",
+		.vhost = "net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=1,mac=@M"
+			 ",tx-zero-copy=0",
 		.nf = VIRTIO ",packed_vq=1",
 		.plugin = PLUGIN,
 		.uplink_queues = 2,
+	},
+	{
+		.name = "iovtee",
+		.what = "zero-copy both ways: headers copied, payload in place (trust=0)",
+		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ",rxq=2)",
+		.vhost = "net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=1,mac=@M",
+		.nf = VIRTIO,
+		.plugin = PLUGIN,
+		.uplink_queues = 2,
+		.segments = true,
+	},
+	{
+		.name = "iovtee-trust",
+		.what = "zero-copy both ways, whole packets in place (trust=1)",
+		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ")",
+		.vhost =
+			"net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=0,mac=@M,trust=1",
+		.nf = VIRTIO,
+		.plugin = PLUGIN,
+		.uplink_queues = 1,
 	},
 	{
 		.name = "iovtee-copy",
@@ -207,7 +229,7 @@ static int
 start_port(const struct datapath *dp, uint16_t port, uint16_t rxq, uint16_t rx_desc,
 	uint16_t tx_desc, struct rte_mempool *pool)
 {
-	const int ret = port_start(port, rxq, rx_desc, tx_desc, pool);
+	const int ret = port_start(port, rxq, rx_desc, tx_desc, dp->spec->segments, pool);
 
 	if (ret < 0)
 		pvp_error("datapath %s: cannot start port %u: %s; see the log above",
@@ -231,8 +253,9 @@ open_ports(struct datapath *dp, const struct words *w)
 		pvp_error("datapath %s: no port %s behind its uplink", spec->name, name);
 		return ret;
 	}
-	ret = start_port(dp, dp->uplink, spec->uplink_queues, UPLINK_RX_DESC, UPLINK_TX_DESC,
-		dp->switch_pool);
+	/* As many packets, if each takes two descriptors. */
+	ret = start_port(dp, dp->uplink, spec->uplink_queues, UPLINK_RX_DESC,
+		UPLINK_TX_DESC << spec->segments, dp->switch_pool);
 	if (ret < 0)
 		return ret;
 	/* The vhost port listens from its start on, the NF connects to it when it is created. */

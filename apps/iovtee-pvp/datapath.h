@@ -23,6 +23,7 @@ struct datapath_spec {
 	const char *nf;
 	const char *plugin; /* file to name when a port type is unknown */
 	uint16_t uplink_queues;
+	bool segments; /* packets in several mbufs */
 };
 
 #define MAX_DATAPATHS 16

@@ -26,12 +26,19 @@ port_create(const char *devargs, uint16_t *port)
 }
 
 int
-port_start(uint16_t port, uint16_t rxq, uint16_t rx_desc, uint16_t tx_desc,
+port_start(uint16_t port, uint16_t rxq, uint16_t rx_desc, uint16_t tx_desc, bool segments,
 	struct rte_mempool *pool)
 {
-	const struct rte_eth_conf conf = {0};
-	int ret;
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf = {0};
+	int ret = rte_eth_dev_info_get(port, &info);
 
+	if (ret < 0)
+		return ret;
+	if (segments) {
+		conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	}
 	ret = rte_eth_dev_configure(port, rxq, 1, &conf);
 	if (ret == 0)
 		ret = rte_eth_dev_adjust_nb_rx_tx_desc(port, &rx_desc, &tx_desc);

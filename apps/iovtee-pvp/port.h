@@ -4,6 +4,7 @@
 #ifndef PVP_PORT_H
 #define PVP_PORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_mbuf.h>
@@ -11,8 +12,11 @@
 /* Create the vdev port of "name,arguments". */
 int port_create(const char *devargs, uint16_t *port);
 
-/* Configure with `rxq` receive queues and one transmit queue of so many descriptors, and start. */
-int port_start(uint16_t port, uint16_t rxq, uint16_t rx_desc, uint16_t tx_desc,
+/*
+ * Configure with `rxq` receive queues and one transmit queue of so many descriptors, and start.
+ * segments: packets may be in several mbufs.
+ */
+int port_start(uint16_t port, uint16_t rxq, uint16_t rx_desc, uint16_t tx_desc, bool segments,
 	struct rte_mempool *pool);
 
 /* Wait until the link is up; -ETIMEDOUT after `ms`. */
