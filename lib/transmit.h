@@ -111,7 +111,7 @@ iovt_tx_look(const struct iovt_txq *q, const enum iovt_ring_format f, const stru
  */
 #define IOVT_TX_AHEAD 2
 
-/* How much of a packet will be read: all of it if it is shorter than this, else its head. */
+/* How much of a packet will be read: all of it if it is shorter than this, and never borrowed; else its head. */
 struct iovt_tx_reads {
 	uint32_t all_below;
 	uint32_t head;
@@ -122,7 +122,8 @@ struct iovt_tx_reads {
 IOVT_INLINE void
 iovt_tx_fetch_rest(const struct iovt_frame *f, const struct iovt_tx_reads reads)
 {
-	uint32_t len = f->len < reads.all_below ? f->len : reads.head;
+	bool all = f->len < reads.all_below || f->len < reads.head;
+	uint32_t len = all ? f->len : reads.head;
 
 	for (uint32_t off = 64; off < len; off += 64)
 		__builtin_prefetch(f->data + off);
@@ -196,7 +197,8 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 
 			if (i + IOVT_TX_AHEAD < k)
 				iovt_tx_fetch_rest(&fr[i + IOVT_TX_AHEAD], reads);
-			may_borrow = borrowed < credit && iovt_tx_may_borrow(q, &fr[i]);
+			may_borrow = fr[i].len >= reads.all_below && borrowed < credit &&
+				iovt_tx_may_borrow(q, &fr[i]);
 			fate = frame(ctx, got, &fr[i], may_borrow);
 			if (fate == IOVT_TX_LEFT)
 				break;

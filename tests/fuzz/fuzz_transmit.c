@@ -88,12 +88,13 @@ burst(struct fuzz_guest *g, struct iovt_txq *q, struct loans *loans)
 		.room = IOVT_TX_LEN_MIN + fuzz_take(&g->in, 2) % ROOM_MAX,
 	};
 	bool broken = q->error != NULL;
+	const struct iovt_tx_reads reads = {loans->max > 0 ? n * 4 : UINT32_MAX, 64};
 	unsigned int ready = iovt_tx_ready(q, q->vr.format, n), got = 0;
 
 	CHECK(ready <= n && ready <= g->size && !(broken && ready > 0));
 	if (ready > 0)
-		got = iovt_tx_take(q, q->vr.format, ready, s.room, IOVT_TX_READS_ALL, take_frame,
-			take_pieces, &s);
+		got = iovt_tx_take(q, q->vr.format, ready, s.room, reads, take_frame, take_pieces,
+			&s);
 	iovt_tx_end(q, q->vr.format);
 	CHECK(got == s.taken && got <= ready);
 	/* Whatever was taken from the ring and is not out was given back to it, and shown. */

@@ -44,6 +44,7 @@ send_bed_new(const struct bed_conf *conf)
 	b->log = conf->log;
 	b->room = SEND_ROOM;
 	b->borrow_max = conf->lend_max;
+	b->reads = conf->lend_max > 0 ? (struct iovt_tx_reads){0, UINT32_MAX} : IOVT_TX_READS_ALL;
 	fake_guest_init(&b->guest, &guest);
 	send_bed_open(b, conf->start, conf->start);
 	return b;
@@ -111,7 +112,8 @@ take_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 	struct send_bed *b = ctx;
 
 	CHECK(f->len >= IOVT_TX_LEN_MIN && f->len <= b->room);
-	if (may_borrow && f->len >= b->borrow_min)
+	CHECK(!may_borrow || f->len >= b->reads.all_below);
+	if (may_borrow)
 		return borrow_frame(b, k, f);
 	if (b->borrow_max > 0 && b->refuse > 0) {
 		b->refuse--;
@@ -152,8 +154,8 @@ send_bed_take(struct send_bed *b, unsigned int n)
 	CHECK(ready <= n && ready <= IOVT_TX_BATCH);
 	if (ready == 0)
 		return 0;
-	got = iovt_tx_take(b->q, b->q->vr.format, ready, b->room, IOVT_TX_READS_ALL, take_frame,
-		take_pieces, b);
+	got = iovt_tx_take(b->q, b->q->vr.format, ready, b->room, b->reads, take_frame, take_pieces,
+		b);
 	CHECK(got <= ready);
 	b->nr_got += got;
 	return got;

@@ -26,7 +26,7 @@ struct send_bed {
 	uint32_t room;
 	unsigned int refuse; /* so many packets find no room, if they are in pieces or copied */
 	uint16_t borrow_max; /* 0: all are copied */
-	uint32_t borrow_min; /* bytes of a packet that is worth it */
+	struct iovt_tx_reads reads;
 	unsigned int released;
 	struct iovt_txq_stats last; /* of a queue that was closed */
 };

@@ -100,7 +100,7 @@ borrow_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 	struct loans *l = ctx;
 	struct rte_mbuf *head, *rest;
 
-	if (f->len < WORTH_IT || unlikely(!may_borrow || loan_headers_out(l->lp, f->id)))
+	if (!may_borrow || unlikely(loan_headers_out(l->lp, f->id)))
 		return copy(l, k, f);
 	head = (struct rte_mbuf *)(l->first + 2 * f->id * l->stride);
 	rest = (struct rte_mbuf *)((char *)head + l->stride);
