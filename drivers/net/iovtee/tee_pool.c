@@ -62,11 +62,14 @@ struct refill {
 	struct rte_mbuf *const *mbufs;
 	struct iovt_rxq *rxq;
 	uint32_t shift;
+	uint16_t buf_len;
 };
 
 /*
  * The NIC writes at buf_addr + headroom: that has to be where the packet starts for the guest. The flag
- * RTE_MBUF_F_EXTERNAL is set when the packet is received, since drivers overwrite the flags.
+ * RTE_MBUF_F_EXTERNAL is set when the packet is received, since drivers overwrite the flags. The mbuf is as long
+ * as those of the application's pool, even if the guest's buffer is longer: some drivers tell their NIC the length
+ * of each mbuf, and a longer frame would not fit into a host buffer, if it has to be copied there (debind).
  */
 static __rte_always_inline void
 bind_mbuf(void *ctx, size_t k, const struct iovt_buf *buf)
@@ -77,7 +80,7 @@ bind_mbuf(void *ctx, size_t k, const struct iovt_buf *buf)
 
 	m->buf_addr = buf->va - r->shift;
 	rte_mbuf_iova_set(m, buf->iova - r->shift);
-	m->buf_len = buf->len + r->shift;
+	m->buf_len = r->buf_len;
 	rec->rxq = r->rxq;
 	rec->id = buf->id;
 }
@@ -87,11 +90,13 @@ bind_mbufs(struct tee_pool *tee, const enum iovt_ring_format f, void **objs, uns
 	unsigned int min)
 {
 	struct iovt_rxq *rxq = tee->rxq;
+	const uint32_t shift = RTE_PKTMBUF_HEADROOM - rxq->hdr_len;
 	struct refill r = {
 		.tee = tee,
 		.mbufs = (struct rte_mbuf *const *)objs,
 		.rxq = rxq,
-		.shift = RTE_PKTMBUF_HEADROOM - rxq->hdr_len,
+		.shift = shift,
+		.buf_len = rxq->bind_min + shift,
 	};
 
 	return iovt_harvest(rxq, f, n, min, bind_mbuf, &r);
