@@ -139,12 +139,14 @@ cmd_setup(struct frontend *f, const struct words *w)
 		.event_idx = number(w, "event_idx", 0),
 		.version_1 = number(w, "version_1", 1),
 		.guest_csum = number(w, "guest_csum", 0),
+		.guest_tso = number(w, "guest_tso", 0),
 		.any_num_buffers = number(w, "any_num_buffers", 0),
 		.swap = number(w, "swap", 1),
 		.sleep = number(w, "sleep", 0),
 		.layouts = parse_layouts(text(w, "layouts", "one")),
 		.len_min = number(w, "len_min", 2000),
 		.len_max = number(w, "len_max", 2000),
+		.mtu = number(w, "mtu", 0),
 	};
 
 	tear_down(f);
@@ -262,6 +264,12 @@ cmd_enable(struct frontend *f, const struct words *w)
 	each_vring(f, w, enable_vring, number(w, "on", 1));
 }
 
+static void
+cmd_mtu(struct frontend *f, const struct words *w)
+{
+	answer_bool(f, set_mtu(f, number(w, "value", 0)));
+}
+
 static bool
 frozen_one(struct frontend *f, unsigned int v, bool arg)
 {
@@ -301,13 +309,13 @@ cmd_stats(struct frontend *f, const struct words *w)
 	for (unsigned int v = 0; v < 2 * f->conf.pairs; v++)
 		posted += f->vring[v].g.nr_posted;
 	answer("\"received\": %lu, \"sent\": %lu, \"flushed\": %lu, \"too_long\": %lu, "
-	       "\"kicks\": %lu, \"notified\": %lu, \"sleeps\": %lu, \"lost_wakeups\": %lu, "
+	       "\"large\": %lu, \"merged\": %lu, \"kicks\": %lu, \"notified\": %lu, \"sleeps\": %lu, \"lost_wakeups\": %lu, "
 	       "\"posted\": %u, \"log_checked\": %lu, \"log_missing\": %lu, "
 	       "\"log_late\": %lu, "
 	       "\"log_first_missing\": %lu",
-		s->received, s->sent, s->flushed, s->too_long, s->kicks, s->notified, s->sleeps,
-		s->lost_wakeups, posted, f->log.checked, f->log.missing, f->log.late,
-		f->log.first_missing);
+		s->received, s->sent, s->flushed, s->too_long, s->large, s->merged, s->kicks,
+		s->notified, s->sleeps, s->lost_wakeups, posted, f->log.checked, f->log.missing,
+		f->log.late, f->log.first_missing);
 }
 
 static void
@@ -388,6 +396,7 @@ static const struct {
 	{"start", cmd_start},
 	{"stop", cmd_stop},
 	{"enable", cmd_enable},
+	{"mtu", cmd_mtu},
 	{"frozen", cmd_frozen},
 	{"run", cmd_run},
 	{"post", cmd_post},

@@ -22,6 +22,7 @@
 #define PROTOCOL_MQ        0
 #define PROTOCOL_LOG_SHMFD 1
 #define PROTOCOL_REPLY_ACK 3
+#define PROTOCOL_NET_MTU   4
 
 struct guest_conf {
 	const struct fake_format *format;
@@ -33,12 +34,14 @@ struct guest_conf {
 	bool event_idx;
 	bool version_1; /* no: 10 bytes of header, if not mergeable */
 	bool guest_csum;
+	bool guest_tso;       /* takes large packets, for which it needs guest_csum */
 	bool any_num_buffers; /* see fake_guest.h */
 	bool swap;            /* send packets back with addresses exchanged */
 	bool sleep;           /* wait to be notified; no: look all the time, and ask for silence */
 	uint32_t layouts;     /* bits of enum fake_layout: how packets are received and sent */
 	uint32_t len_min;     /* of a receive buffer, header included */
 	uint32_t len_max;
+	uint16_t mtu; /* which the guest is told; 0: none */
 };
 
 struct virtq {
@@ -55,6 +58,8 @@ struct guest_stats {
 	uint64_t sent;
 	uint64_t flushed;  /* buffers that came back empty */
 	uint64_t too_long; /* received, but more than one buffer can send */
+	uint64_t large;    /* received, to be cut */
+	uint64_t merged;   /* received in several buffers */
 	uint64_t kicks;
 	uint64_t notified; /* by the back end */
 	uint64_t sleeps;
@@ -93,6 +98,8 @@ struct frontend {
 void queues_init(struct frontend *f);
 void queues_fini(struct frontend *f);
 bool negotiate(struct frontend *f, uint64_t extra_features);
+/* Tell the back end what the guest is told, from now on. */
+bool set_mtu(struct frontend *f, uint16_t mtu);
 bool set_addr(struct frontend *f, unsigned int v);
 /* resume: where it was stopped; else the driver starts over, as after a device reset. */
 bool start_vring(struct frontend *f, unsigned int v, bool resume);

@@ -31,6 +31,7 @@ enum request {
 	SET_PROTOCOL_FEATURES = 16,
 	GET_QUEUE_NUM = 17,
 	SET_VRING_ENABLE = 18,
+	NET_SET_MTU = 20,
 };
 
 #define MESSAGE_VERSION    1u

@@ -78,6 +78,8 @@ wanted_features(const struct guest_conf *c)
 	w |= c->event_idx ? BIT(VIRTIO_RING_F_EVENT_IDX) : 0;
 	w |= c->version_1 ? BIT(VIRTIO_F_VERSION_1) : 0;
 	w |= c->guest_csum ? BIT(VIRTIO_NET_F_GUEST_CSUM) : 0;
+	w |= c->guest_tso ? BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) : 0;
+	w |= c->mtu > 0 ? BIT(VIRTIO_NET_F_MTU) : 0;
 	return w;
 }
 
@@ -102,7 +104,8 @@ ask_u64(struct frontend *f, enum request request, uint64_t *value)
 static bool
 negotiate_protocol(struct frontend *f)
 {
-	const uint64_t want = BIT(PROTOCOL_MQ) | BIT(PROTOCOL_LOG_SHMFD) | BIT(PROTOCOL_REPLY_ACK);
+	const uint64_t want = BIT(PROTOCOL_MQ) | BIT(PROTOCOL_LOG_SHMFD) | BIT(PROTOCOL_REPLY_ACK) |
+		BIT(PROTOCOL_NET_MTU);
 	uint64_t offered;
 
 	if (!ask_u64(f, GET_PROTOCOL_FEATURES, &offered))
@@ -111,6 +114,23 @@ negotiate_protocol(struct frontend *f)
 	if (!link_call(&f->link, SET_PROTOCOL_FEATURES, &f->protocol, sizeof(f->protocol), NULL, 0))
 		return false;
 	f->link.acks = f->protocol & BIT(PROTOCOL_REPLY_ACK);
+	return true;
+}
+
+bool
+set_mtu(struct frontend *f, uint16_t mtu)
+{
+	uint64_t value = mtu;
+
+	if (!(f->protocol & BIT(PROTOCOL_NET_MTU))) {
+		f->link.error = "the back end cannot be told an MTU";
+		return false;
+	}
+	if (mtu > f->conf.mtu)
+		f->conf.mtu = mtu; /* longer frames may come before the acknowledgement */
+	if (!link_call(&f->link, NET_SET_MTU, &value, sizeof(value), NULL, 0))
+		return false;
+	f->conf.mtu = mtu;
 	return true;
 }
 
@@ -134,7 +154,8 @@ negotiate(struct frontend *f, uint64_t extra_features)
 	}
 	f->features |= extra_features;
 	return link_call(&f->link, SET_OWNER, NULL, 0, NULL, 0) &&
-		link_call(&f->link, SET_FEATURES, &f->features, sizeof(f->features), NULL, 0);
+		link_call(&f->link, SET_FEATURES, &f->features, sizeof(f->features), NULL, 0) &&
+		(f->conf.mtu == 0 || set_mtu(f, f->conf.mtu));
 }
 
 /* Where the guest has what the back end sees at p: an address of the front end's. */

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <rte_ether.h>
+
 #include "vhost.h"
 
 #define N 6
@@ -15,6 +17,7 @@ static struct vhost_txq q;
 static struct rte_mbuf mbuf[N];
 static struct rte_mbuf *pkts[N];
 static unsigned int nr_sent, room;
+static struct rte_ether_hdr head[2];
 
 /* Takes as many as there is room for, and they are the next fitting ones. */
 static uint16_t
@@ -31,12 +34,14 @@ send_some(struct vhost_txq *txq, struct rte_mbuf **p, uint16_t n)
 	return taken;
 }
 
-/* Those of bits long are a byte too long. */
+/* Those of bits long are a byte too long; tagged: with a VLAN tag, which may be had in addition. */
 static uint16_t
-send_batch(unsigned int bits, uint64_t flags, unsigned int space)
+send_batch(unsigned int bits, bool tagged, uint64_t flags, unsigned int space)
 {
+	head[1].ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
 	for (unsigned int i = 0; i < N; i++) {
-		mbuf[i] = (struct rte_mbuf){.pkt_len = 1518 + (bits >> i & 1),
+		mbuf[i] = (struct rte_mbuf){.pkt_len = 1514 + 4 * tagged + (bits >> i & 1),
+			.buf_addr = &head[tagged],
 			.ol_flags = flags,
 			.nb_segs = 1};
 		rte_mbuf_refcnt_set(&mbuf[i], 2);
@@ -72,7 +77,7 @@ every_batch(void **state)
 	for (unsigned int bits = 0; bits < 1 << N; bits++) {
 		for (unsigned int space = 0; space <= N; space++) {
 			unsigned int fitting = N - __builtin_popcount(bits);
-			uint16_t done = send_batch(bits, 0, space);
+			uint16_t done = send_batch(bits, space % 2, 0, space);
 
 			expect_done(bits, done);
 			assert_int_equal(nr_sent, RTE_MIN(space, fitting));
@@ -81,19 +86,19 @@ every_batch(void **state)
 	}
 }
 
-/* Large packets that are cut by the guest, or for it. */
+/* Packets with requests may yet be cut; vhost_offload.c drops what is too long then. */
 static void
-large_ones(void **state)
+requests(void **state)
 {
 	port.mtu = 1500;
 	vhost_limit_frames(&q, send_some);
 	for (unsigned int k = 0; k < 2; k++) {
 		uint64_t flag = k ? RTE_MBUF_F_TX_TCP_SEG : RTE_MBUF_F_RX_LRO;
 
-		assert_int_equal(send_batch((1 << N) - 1, flag, N), N);
+		assert_int_equal(send_batch((1 << N) - 1, false, flag, N), N);
 		assert_int_equal(nr_sent, N);
 	}
-	assert_int_equal(send_batch((1 << N) - 1, RTE_MBUF_F_TX_TCP_CKSUM, N), N);
+	assert_int_equal(send_batch((1 << N) - 1, false, RTE_MBUF_F_RX_VLAN, N), N);
 	assert_int_equal(nr_sent, 0);
 }
 
@@ -103,6 +108,7 @@ none_told(void **state)
 	port.mtu = 0;
 	vhost_limit_frames(&q, send_some);
 	assert_ptr_equal(q.send, send_some);
+	assert_true(vhost_within_mtu(&q, 65557, &head[0]));
 }
 
 int
@@ -110,7 +116,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_batch),
-		cmocka_unit_test(large_ones),
+		cmocka_unit_test(requests),
 		cmocka_unit_test(none_told),
 	};
 

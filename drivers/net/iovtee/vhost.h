@@ -97,7 +97,7 @@ struct vhost_txq {
 	struct vhost_tx_stats stats;
 	struct offload_takes takes; /* what the guest has negotiated */
 	vhost_send_fn send_fitting; /* what vhost_limit.c has put itself before */
-	uint32_t frame_max;         /* bytes of a frame, to a guest with an MTU */
+	uint32_t frame_max;         /* bytes of a frame without a VLAN tag */
 
 	/* Control side. */
 	struct vhost_port *port;
@@ -284,6 +284,9 @@ int vhost_offload_deliver(struct vhost_txq *q, struct rte_mbuf *m, bool own, uin
 
 /** Let send do the sending; to a guest that was told an MTU, only what that allows. Senders gated out. */
 void vhost_limit_frames(struct vhost_txq *q, vhost_send_fn send);
+
+/** May the guest be sent a frame of len bytes that begins like this? A VLAN tag is not part of its MTU. */
+bool vhost_within_mtu(const struct vhost_txq *q, uint32_t len, const void *frame);
 
 /* vhost_announce.c */
 

@@ -37,6 +37,7 @@ enum request {
 	SET_VRING_ERR = 14,
 	SET_VRING_ENABLE = 18,
 	SEND_RARP = 19,
+	NET_SET_MTU = 20,
 };
 
 /* What is read of a message, as the specification lays it out ("Message Specification"). */
@@ -168,6 +169,27 @@ before_message(int vid, void *msg)
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
+/* The MTU is the front end's to say. */
+static void
+take_mtu(struct vhost_port *p)
+{
+	if (rte_vhost_get_mtu(p->vid, &p->mtu) < 0)
+		p->mtu = 0;
+	if (p->mtu > 0)
+		p->data->mtu = p->mtu;
+}
+
+static void
+change_mtu(struct vhost_port *p)
+{
+	take_mtu(p);
+	vhost_close_gates(p);
+	for (uint16_t i = 0; i < p->conf.queues; i++)
+		if (p->txq[i].rxq != NULL)
+			vhost_limit_frames(&p->txq[i], p->txq[i].send_fitting);
+	vhost_open_gates(p);
+}
+
 static enum rte_vhost_msg_result
 after_message(int vid, void *msg)
 {
@@ -183,6 +205,8 @@ after_message(int vid, void *msg)
 		vhost_announce(p, m->u64);
 	else if (m->request == SET_MEM_TABLE)
 		p->has_memory = true;
+	else if (m->request == NET_SET_MTU && p->running)
+		change_mtu(p);
 	p->paused = false;
 	if (p->running)
 		rte_vhost_get_negotiated_features(vid, &p->features);
@@ -235,16 +259,6 @@ destroy_connection(int vid)
 	vhost_drop_guest(p);
 	p->vid = -1;
 	control_unlock();
-}
-
-/* The MTU is the front end's to say. */
-static void
-take_mtu(struct vhost_port *p)
-{
-	if (rte_vhost_get_mtu(p->vid, &p->mtu) < 0)
-		p->mtu = 0;
-	if (p->mtu > 0)
-		p->data->mtu = p->mtu;
 }
 
 static int

@@ -100,6 +100,16 @@ complete_in_place(struct vhost_txq *q, struct rte_mbuf *m, const struct offload 
 	return true;
 }
 
+/* As it will be sent: what is cut here, in its longest piece. */
+static bool
+within_mtu(const struct vhost_txq *q, const struct offload *o)
+{
+	uint32_t payload = o->cut > 0 ? o->cut : o->payload;
+
+	return o->gso_type != VIRTIO_NET_HDR_GSO_NONE ||
+		vhost_within_mtu(q, o->head_len + payload, o->head);
+}
+
 int
 vhost_offload_deliver(struct vhost_txq *q, struct rte_mbuf *m, bool own, uint64_t *copy_reason)
 {
@@ -108,6 +118,11 @@ vhost_offload_deliver(struct vhost_txq *q, struct rte_mbuf *m, bool own, uint64_
 
 	if (offload_open(&o, m, &q->takes) < 0) {
 		q->stats.dropped_offload++;
+		return 0;
+	}
+	if (!within_mtu(q, &o)) {
+		/* Atomic: vhost_limit.c counts without the queue's lock. */
+		__atomic_fetch_add(&q->stats.dropped_mtu, 1, __ATOMIC_RELAXED);
 		return 0;
 	}
 	if (o.cut > 0) {

@@ -5,9 +5,16 @@
 #include "vhost.h"
 #include "vhost_driver.h"
 
+/* ethdev has just put the application's MTU, or a default one, in place of the guest's. */
 static int
 configure(struct rte_eth_dev *dev)
 {
+	struct vhost_port *p = vhost_of(dev);
+
+	control_lock();
+	if (p->running && p->mtu > 0)
+		dev->data->mtu = p->mtu;
+	control_unlock();
 	return 0;
 }
 

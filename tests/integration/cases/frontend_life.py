@@ -310,11 +310,7 @@ def dirty_log(bed, ring):
         pvp.wait_frames(500)
         guest.cmd("log")
         pvp.wait_frames(3000)
-        stats = guest.stats()
-        check(stats["log_checked"] > 6000, f"only {stats['log_checked']} pages were looked at")
-        check_equal(stats["log_missing"], 0, f"written pages that are not marked (the first is "
-                    f"{stats['log_first_missing']:#x} of {stats['log_checked']})")
-        if bed.ports == "iovtee":  # DPDK's packed ring shows some buffers first
-            check_equal(stats["log_late"], 0, "pages that were marked too late")
+        # DPDK's packed ring shows some buffers first.
+        guest.check_marked(6000, late=0 if bed.ports == "iovtee" else 1 << 60)
         guest.cmd("log", on=0)
     finish(pvp, before)

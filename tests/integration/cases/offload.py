@@ -159,6 +159,18 @@ def cutting_switch(bed, frames, name="switch"):
     return switch, socket
 
 
+def endless_switch(bed, frames, name="switch"):
+    """The same without end: each packet is one mbuf, and what comes back is dropped. Started."""
+    bed.need_iovtee()
+    source, socket = bed.path(name + "-in.pcap"), bed.path(name + ".sock")
+    pcap.write(source, frames)
+    switch = Testpmd(bed, name, [f"net_pcap0,rx_pcap={source},infinite_rx=1",
+                                 f"net_iovtee_vhost0,iface={socket}"], bed.plugins(),
+                     eal=["--iova-mode=va"], app=["--mbuf-size=10240", "--total-num-mbufs=8192"]).ready()
+    forward(switch, 1, "csum", [*checksum_commands(1), f"tso set {MSS} 1"])
+    return switch, socket
+
+
 def tx_counters(switch):
     return {name[6:]: value for name, value in switch.xstats("net_iovtee_vhost0").items()
             if name.startswith("tx_q0_")}

@@ -99,6 +99,15 @@ class Frontend(Process):
         """GET_VRING_BASE, of every queue if none is given: all buffers taken must have come back."""
         self.cmd("stop", **args)
 
+    def check_marked(self, least, late=0):
+        """Every page written while the log was on was marked when the guest saw the buffer; `least`: that
+        many must have been looked at."""
+        stats = self.stats()
+        check(stats["log_checked"] >= least, f"only {stats['log_checked']} pages were looked at")
+        check_equal(stats["log_missing"], 0, f"written pages that are not marked (the first is "
+                    f"{stats['log_first_missing']:#x} of {stats['log_checked']})")
+        check(stats["log_late"] <= late, f"{stats['log_late']} pages were marked too late")
+
     def alive_link(self):
         return self.cmd("alive")["alive"]
 
