@@ -7,7 +7,7 @@ MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit
            "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.kernel_port", "cases.pool",
            "cases.badinput", "cases.refuse",
            "cases.frontend_matrix", "cases.frontend_life", "cases.frontend_queues", "cases.frontend_mtu",
-           "cases.frontend_badinput", "ovs_smoke")
+           "cases.frontend_log", "cases.frontend_badinput", "ovs_smoke")
 _tests = []
 
 
