@@ -113,6 +113,7 @@ static const struct key keys[] = {
 	SWITCH("rxq_stop", rxq_stop),
 	SWITCH("flow_rss", flow_rss),
 	SWITCH("reta_keep", reta_keep),
+	SWITCH("reta_fail", reta_fail),
 	SWITCH("gen", gen),
 	NUMBER("frame", frame, 60, 9728),
 	NUMBER("flows", flows, 1, 65535),

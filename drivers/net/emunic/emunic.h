@@ -171,7 +171,7 @@ struct emu_txq {
 
 /** Device arguments, see docs/interfaces.md. */
 struct emu_conf {
-	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss, reta_keep;
+	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss, reta_keep, reta_fail;
 	uint64_t gen, frame, flows, count, rate, pause, manual, loop, verify;
 	struct rte_ether_addr mac, dst;
 	bool cpu_set;
@@ -246,6 +246,7 @@ struct emu {
 	unsigned int waiters;
 
 	bool started;
+	unsigned int starts;
 	bool link_down; /* by the application */
 	bool source_on;
 	uint16_t rx_limit; /* longest frame the port takes */

@@ -112,6 +112,7 @@ dev_start(struct rte_eth_dev *dev)
 	if (!emu->conf.reta_keep)
 		emu_steer_reset_reta(&emu->steer, dev->data->nb_rx_queues);
 	emu->started = true;
+	emu->starts++;
 	emu_unlock(emu);
 	link_update(dev, 0);
 	return 0;

@@ -81,13 +81,23 @@ emu_mac_remove(struct rte_eth_dev *dev, uint32_t index)
 	end(dev);
 }
 
+/* A device that has failed: its table is out of reach once the port was restarted. */
+static bool
+reta_failed(const struct emu *emu)
+{
+	return emu->conf.reta_fail && emu->starts > 1;
+}
+
 /* ethdev has checked size and queues. */
 int
 emu_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
 {
-	struct emu_steer *s = begin(dev);
+	struct emu_steer *s;
 	unsigned int i;
 
+	if (reta_failed(priv(dev)))
+		return -EIO;
+	s = begin(dev);
 	for (i = 0; i < size; i++) {
 		const struct rte_eth_rss_reta_entry64 *group = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
 		unsigned int slot = i % RTE_ETH_RETA_GROUP_SIZE;
@@ -105,6 +115,8 @@ emu_reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, u
 	const struct emu_steer *s = &priv(dev)->steer;
 	unsigned int i;
 
+	if (reta_failed(priv(dev)))
+		return -EIO;
 	for (i = 0; i < size; i++) {
 		struct rte_eth_rss_reta_entry64 *group = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
 		unsigned int slot = i % RTE_ETH_RETA_GROUP_SIZE;

@@ -41,6 +41,8 @@ mapping_reason(const struct vhost_txq *q)
 {
 	if (q->map.reason != MAP_ON)
 		return q->map.reason;
+	if (q->map.uq->tee->rxq == NULL)
+		return MAP_SHARED_QUEUE; /* withheld, see uplink_queue.c */
 	if (q->rxq != NULL && q->rxq->state == IOVT_RXQ_BROKEN)
 		return MAP_RING;
 	if (!q->port->conf.trust && q->port->spread.rule == NULL)

@@ -101,6 +101,21 @@ hand_back(const struct uplink *up, struct iovt_rxq *const held[UPLINK_QUEUES_MAX
 			up->rxq[i]->tee->rxq = held[i];
 }
 
+/* Whose frames arrive there is not known: none is for the guest's memory, and none must wait for its buffers. */
+static void
+keep_back(const struct uplink *up, struct iovt_rxq *const held[UPLINK_QUEUES_MAX])
+{
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		if (held[i] == NULL)
+			continue;
+		up->rxq[i]->tee->starve_nic = false;
+		IOVTEE_LOG(ERR,
+			"%s: the NIC's RSS table cannot be read or set after a restart: all "
+			"packets of Rx queue %u are copied",
+			up->data->name, i);
+	}
+}
+
 static int
 flush_by_port(struct uplink_rxq *q, uint16_t desc)
 {
@@ -122,6 +137,8 @@ flush_by_port(struct uplink_rxq *q, uint16_t desc)
 	up->keeps_reta = ret == 0 && changed == 0;
 	if (changed >= 0)
 		hand_back(up, held);
+	else
+		keep_back(up, held);
 	steer_unpark(up);
 	gates_open(gates, RTE_DIM(gates));
 	return ret;

@@ -152,7 +152,7 @@ class FrontendPvp(Pvp):
 
     def nic(self):
         """The NIC's counters."""
-        return self.switch.telemetry.ask("/emunic/stats", *self.switch.telemetry.ask("/emunic/list"))
+        return self.emunic("stats")
 
     def check_nic(self, before, intact, lost=0, order=True):
         """Since `before`: so many frames came back intact, none bad or twice, none (with order) overtaken,

@@ -99,8 +99,11 @@ class Pvp:
     # The traffic source is the emulated NIC's, driven over telemetry.
 
     def emunic(self, command):
-        port, = self.switch.telemetry.ask("/emunic/list")
-        return self.switch.telemetry.ask(f"/emunic/{command}", port)
+        return self.switch.telemetry.ask(f"/emunic/{command}", self.nic_port())
+
+    def nic_port(self):
+        """The NIC's: one that a test has besides is made later."""
+        return min(self.switch.telemetry.ask("/emunic/list"))
 
     def start_source(self):
         self.emunic("start")

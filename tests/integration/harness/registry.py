@@ -3,8 +3,9 @@
 import importlib
 import os
 
-MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit", "cases.offload", "cases.queues",
-           "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.kernel_port", "cases.pool",
+MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit", "cases.offload",
+           "cases.queues", "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.flush",
+           "cases.kernel_port", "cases.pool",
            "cases.badinput", "cases.refuse",
            "cases.frontend_matrix", "cases.frontend_life", "cases.frontend_queues", "cases.frontend_mtu",
            "cases.frontend_log", "cases.frontend_badinput", "ovs_smoke")
