@@ -10,7 +10,7 @@ from harness import accounts, pcap
 from harness.errors import Failure, Skip, check, check_equal
 from harness.frontend import DIRECT, INDIRECT, FrontendPvp
 from harness.process import wait_until
-from harness.registry import SOAK, test
+from harness.registry import SOAK, cycles, test
 
 RATE = 100000
 RING = {"split": 256, "packed": 255}
@@ -150,7 +150,7 @@ def queue_restart(bed, ring):
     guest, before = pvp.guest, pvp.nic()
     pvp.start_source()
     pvp.wait_frames(1000)
-    for cycle in range(CYCLES):
+    for cycle in cycles(f"queues restarted, {ring} ring", CYCLES):
         # DPDK's port does not go on if one queue alone comes back.
         vrings = rng.choice(([0, 1], [1, 0]) if bed.ports == "vhost" else ([0], [1], [0, 1], [1, 0]))
         try:
@@ -181,6 +181,14 @@ def give_cpu(pvp):
     os.sched_setaffinity(pvp.guest.pid, cpus[:-1])
 
 
+def say_times(pvp, ring):
+    """Returns how many there were; the percentiles are those of the last 1,024."""
+    times = pvp.switch.telemetry.ask("/iovtee/vhost", pvp.switch.port(pvp.vhost))["revocation"]
+    print(f"{times['count']} replies to GET_VRING_BASE, {ring} ring, microseconds: " + ", ".join(
+        f"{name} {times[name + '_ns'] / 1000:.0f}" for name in ("p50", "p99", "max")))
+    return times["count"]
+
+
 @each_ring("reply-time")
 def reply_time(bed, ring):
     """How long a guest waits for the reply to GET_VRING_BASE, with its buffers posted and under traffic. Said,
@@ -190,16 +198,13 @@ def reply_time(bed, ring):
     before = pvp.nic()
     give_cpu(pvp)
     pvp.start_source()
-    for cycle in range(20 * SOAK):
+    for cycle in cycles(f"replies, {ring} ring", 20 * SOAK):
         pvp.wait_frames(100)
         pvp.guest.stop(vring=0)
         pvp.guest.cmd("frozen", vring=0)
         pvp.guest.cmd("start", vring=0, resume=cycle % 2)
     check_zero_copy(pvp)
-    times = pvp.switch.telemetry.ask("/iovtee/vhost", pvp.switch.port(pvp.vhost))["revocation"]
-    check_equal(times["count"], 20 * SOAK, "replies measured")
-    print(f"{times['count']} replies to GET_VRING_BASE, {ring} ring, microseconds: " + ", ".join(
-        f"{name} {times[name + '_ns'] / 1000:.0f}" for name in ("p50", "p99", "max")))
+    check_equal(say_times(pvp, ring), 20 * SOAK, "replies measured")
     finish(pvp, before)
 
 
@@ -270,7 +275,7 @@ def killed(bed, ring):
     pvp = start(bed, ring)
     before, leaks = pvp.nic(), Leaks(pvp.switch)
     pvp.start_source()
-    for cycle in range(3 * GUESTS):
+    for cycle in cycles(f"guests killed, {ring} ring", 3 * GUESTS):
         try:
             check_zero_copy(pvp)
             pvp.guest.kill()

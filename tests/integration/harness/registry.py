@@ -2,6 +2,7 @@
 """The list of tests: a function becomes one by the decorator @test(NAME)."""
 import importlib
 import os
+import time
 
 MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit", "cases.offload",
            "cases.queues", "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.flush",
@@ -14,6 +15,21 @@ _tests = []
 
 # Tests that repeat something do so this many times as often: `make soak`.
 SOAK = int(os.environ.get("IOVTEE_SOAK", "1"))
+
+
+# Seconds between two lines that say how far a long test got.
+PROGRESS = 10
+
+
+def cycles(what, number):
+    """Numbers from 0 on; those who wait for a soak are told how far it got."""
+    start = said = time.monotonic()
+    for cycle in range(number):
+        now = time.monotonic()
+        if SOAK > 1 and now - said >= PROGRESS:
+            said = now
+            print(f"# {what}: {cycle} of {number} after {now - start:.0f} s", flush=True)
+        yield cycle
 
 
 class Test:
