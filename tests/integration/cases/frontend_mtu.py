@@ -127,7 +127,7 @@ def with_uplink(bed, app):
     rng = random.Random(5)
     frames = [frame(rng, length, mac) for _ in range(2000)
               for length, mac in ((1000, MAC), (2060, MAC), (2060, b"\xff" * 6))]
-    pvp = FrontendPvp(bed, recorded=True, frames=frames, rate=5000, nic=",max_frame=9728", switch_app=app)
+    pvp = FrontendPvp(bed, recorded=True, frames=frames, rate=10000, nic=",max_frame=9728", switch_app=app)
     pvp.setup(format="packed", size=255, **BOUND)
     pvp.attach()
     pvp.guest.up()
