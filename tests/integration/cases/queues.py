@@ -257,7 +257,7 @@ def strangers(bed, nic=""):
     pvp.nf.quit()
     stats = pvp.switch.xstats(pvp.uplink)
     check_equal(sum(stats[f"iovtee_rx_q{i}_bound_packets"] for i in range(5)), 0, "bound_packets")
-    accounts.check_ended(pvp)
+    accounts.check_ended(pvp, order=False)  # flows move to other queues with the table
     pvp.switch.quit()
     return outstanding
 
@@ -270,5 +270,7 @@ def strangers_queue_stop(bed):
 @test("queues-strangers-port-restart")
 def strangers_port_restart(bed):
     """The same with a NIC that must restart for each flush, and spreads over all queues again each time:
-    before it has done so nothing is lent, and after that only for frames that arrive."""
-    check_equal(strangers(bed, ",rxq_stop=0,reta_keep=0"), 0, "outstanding")
+    before it has done so nothing is lent, and after that only for frames that have arrived meanwhile, not whole
+    rings, of 128 buffers each."""
+    lent = strangers(bed, ",rxq_stop=0,reta_keep=0")
+    check(lent < 128, f"{lent} buffers were lent")
