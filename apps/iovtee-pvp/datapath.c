@@ -75,7 +75,7 @@ const struct datapath_spec datapath_specs[] = {
 		.what = "zero-copy receive, only the NF's MAC in its queue (trust=0)",
 		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ",rxq=2)",
 		.vhost = "net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=1,mac=@M"
-			 ",tx-zero-copy=0",
+			 ",tx-zero-copy=off",
 		.nf = VIRTIO,
 		.plugin = PLUGIN,
 		.uplink_queues = 2,
@@ -85,7 +85,7 @@ const struct datapath_spec datapath_specs[] = {
 		.what = "the same with a packed ring",
 		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ",rxq=2)",
 		.vhost = "net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=1,mac=@M"
-			 ",tx-zero-copy=0",
+			 ",tx-zero-copy=off",
 		.nf = VIRTIO ",packed_vq=1",
 		.plugin = PLUGIN,
 		.uplink_queues = 2,
@@ -105,7 +105,8 @@ const struct datapath_spec datapath_specs[] = {
 		.what = "zero-copy both ways, whole packets in place (trust=1)",
 		.uplink = "net_iovtee_uplink@I,dev(" EMUNIC ")",
 		.vhost =
-			"net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=0,mac=@M,trust=1",
+			"net_iovtee_vhost@I,iface=@S,uplink=net_iovtee_uplink@I,rxq=0,mac=@M,trust=1"
+			",tx-zero-copy=whole",
 		.nf = VIRTIO,
 		.plugin = PLUGIN,
 		.uplink_queues = 1,

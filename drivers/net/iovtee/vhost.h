@@ -144,6 +144,13 @@ struct vhost_rxq {
 	struct iovt_txq_stats past; /* of queues that are gone */
 } __rte_cache_aligned;
 
+/* What of the guest's packets may be sent out of its memory: devarg tx-zero-copy. */
+enum vhost_loans {
+	VHOST_LOANS_OFF,     /* nothing: all is copied */
+	VHOST_LOANS_PAYLOAD, /* what the switch does not look at */
+	VHOST_LOANS_WHOLE,   /* all: the switch may rewrite them there */
+};
+
 struct vhost_conf {
 	char iface[VHOST_PATH_MAX];
 	bool client;
@@ -157,7 +164,7 @@ struct vhost_conf {
 	unsigned int reserve; /* percent */
 	bool starve_nic;
 	bool strict_headroom;
-	bool tx_zero_copy;
+	enum vhost_loans loans;
 };
 
 struct vhost_port {

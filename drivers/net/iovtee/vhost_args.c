@@ -113,6 +113,31 @@ parse_mac(const char *key, const char *value, void *arg)
 	return 0;
 }
 
+struct loans_choice {
+	const char *name;
+	enum vhost_loans *value;
+};
+
+static int
+parse_loans(const char *key, const char *value, void *arg)
+{
+	static const char *const words[] = {
+		[VHOST_LOANS_OFF] = "off",
+		[VHOST_LOANS_PAYLOAD] = "payload",
+		[VHOST_LOANS_WHOLE] = "whole",
+	};
+	struct loans_choice *c = arg;
+
+	for (unsigned int i = 0; i < RTE_DIM(words); i++) {
+		if (strcmp(value, words[i]) == 0) {
+			*c->value = i;
+			return 0;
+		}
+	}
+	IOVTEE_LOG(ERR, "%s: %s=%s: give off, payload or whole", c->name, key, value);
+	return -EINVAL;
+}
+
 static int
 take(struct rte_kvargs *kv, const char *name, const char *key, arg_handler_t parse, void *arg)
 {
@@ -159,6 +184,7 @@ static int
 take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 {
 	struct address mac = {name, &c->mac, &c->has_mac};
+	struct loans_choice loans = {name, &c->loans};
 	unsigned int queues = 1, rxq = 0, vlan = 0;
 
 	if (take_text(kv, name, "iface", c->iface, sizeof(c->iface)) < 0 ||
@@ -172,13 +198,20 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 		take_number(kv, name, "reserve", 0, 90, &c->reserve) < 0 ||
 		take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
 		take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0 ||
-		take_choice(kv, name, "tx-zero-copy", "0", "1", &c->tx_zero_copy) < 0)
+		take(kv, name, "tx-zero-copy", parse_loans, &loans) < 0)
 		return -EINVAL;
 	c->queues = queues;
 	c->rxq = rxq;
 	c->vlan = rte_kvargs_count(kv, "vlan") > 0 ? (int)vlan : -1;
 	if (c->iface[0] == '\0') {
 		IOVTEE_LOG(ERR, "%s: iface=<socket path> is missing", name);
+		return -EINVAL;
+	}
+	if (c->loans == VHOST_LOANS_WHOLE && !c->trust) {
+		IOVTEE_LOG(ERR,
+			"%s: tx-zero-copy=whole lets the guest change what the switch has looked at: it "
+			"needs trust=1",
+			name);
 		return -EINVAL;
 	}
 	if (c->uplink[0] == '\0' && rte_kvargs_count(kv, "rxq") > 0) {
@@ -205,7 +238,7 @@ vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
 		.reserve = 25,
 		.vlan = -1,
 		.strict_headroom = true,
-		.tx_zero_copy = true,
+		.loans = VHOST_LOANS_PAYLOAD,
 	};
 	ret = take_all(kv, name, conf);
 	rte_kvargs_free(kv);

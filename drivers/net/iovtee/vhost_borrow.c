@@ -3,13 +3,13 @@
  * The vhost port's hot path, from a guest whose packets are not copied: they are sent out of its memory,
  * and it gets each back when the last who reads it frees the mbuf.
  *
- * Of a guest that is not trusted the headers are copied nevertheless, since what the switch looks at, and
- * changes, must not be the guest's to change; a packet too small to gain by that is copied whole.
+ * The headers are copied nevertheless, if not the whole packet may be lent: what the switch looks at, and
+ * changes, is not the guest's then. A packet too small to gain by that is copied whole.
  */
 #include "uplink.h"
 #include "vhost_rx.h"
 
-/* The least packet of an untrusted guest that is worth a second mbuf: measured, docs/performance.md. */
+/* The least packet whose payload is worth a second mbuf: measured, docs/performance.md. */
 #define WORTH_IT 640u
 
 /* So many polls that find nothing, and NICs are asked for what they have sent. */

@@ -238,16 +238,15 @@ sync_txq(struct vhost_txq *q, bool ready)
 
 /*
  * Packets are sent out of the guest's memory only where every condition for it holds: that the NIC reaches that
- * memory, and can be told to let go of what it has sent; and that a guest which is not trusted cannot change
- * headers behind the switch's back, for which the switch has to take packets in two pieces (SCATTER, and
- * MULTI_SEGS on the uplink). Not during a migration, which has enough to do.
+ * memory, and can be told to let go of what it has sent; and, where headers are copied, that the switch takes
+ * packets in two pieces (SCATTER, and MULTI_SEGS on the uplink). Not during a migration, which has enough to do.
  */
 static bool
 may_borrow(const struct vhost_port *p)
 {
-	return p->conf.tx_zero_copy && p->uplink != NULL && guest_dma_ok(p->guest) &&
+	return p->conf.loans != VHOST_LOANS_OFF && p->uplink != NULL && guest_dma_ok(p->guest) &&
 		!has_feature(p, VHOST_F_LOG_ALL) && uplink_can_reap(p->uplink) &&
-		(p->conf.trust ||
+		(p->conf.loans == VHOST_LOANS_WHOLE ||
 			((p->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) &&
 				uplink_takes_segments(p->uplink)));
 }
@@ -269,12 +268,13 @@ static void
 make_loans(struct vhost_rxq *q, struct iovt_txq_conf *c)
 {
 	const struct vhost_port *p = q->port;
+	const bool whole = p->conf.loans == VHOST_LOANS_WHOLE;
 	uint16_t headroom = p->conf.strict_headroom ? c->hdr_len : RTE_PKTMBUF_HEADROOM;
 
 	if (!may_borrow(p))
 		return;
-	q->loans = loan_pool_create(c->ring.size, q->pool, p->data->port_id,
-		p->conf.trust ? headroom : 0, !p->conf.trust, mapping_dma_device(p));
+	q->loans = loan_pool_create(c->ring.size, q->pool, p->data->port_id, whole ? headroom : 0,
+		!whole, mapping_dma_device(p));
 	if (q->loans == NULL)
 		return;
 	c->borrow_max = c->ring.size - c->ring.size / KEPT_FOR_COPIES;

@@ -57,6 +57,7 @@ VHOST_VALUES = {
     "reserve": ("91", "-1", "x", "99999999999999999999"),
     "starve": ("none", ""),
     "headroom": ("big", "11", ""),
+    "tx-zero-copy": ("1", "all", "", "whole"),
     "rxq": ("x", "-1"),
 }
 

@@ -49,7 +49,7 @@ def run_whole(bed, packed, least=0.99, **options):
 
 @test("transmit-whole")
 def whole(bed):
-    """trust=1: every packet."""
+    """Every packet."""
     run_whole(bed, False, rate=RATE)
 
 
@@ -108,8 +108,8 @@ def not_asked_for(bed):
 
 @test("transmit-off")
 def off(bed):
-    """tx-zero-copy=0"""
-    pvp = Pvp(bed, trust=1, **{"tx-zero-copy": 0})
+    """tx-zero-copy=off"""
+    pvp = Pvp(bed, trust=1, **{"tx-zero-copy": "off"})
     run(pvp, False, 0)
     check_equal(sent_by_guest(pvp)["borrowed"], 0, "packets sent in place")
     pcap.check_same(pvp.end(), pvp.expected())

@@ -55,7 +55,7 @@ class Pvp:
             source = f"gen=1,dst={NF_MAC},{generator}"
         self.switch = self._start_switch(*self._devargs(
             f"{source},pause=1,start=manual,rate={rate}{nic}",
-            {"trust": 1, "starve": "nic", **vhost}))
+            {"trust": 1, "starve": "nic", "tx-zero-copy": "whole" if vhost.get("trust", 1) else "payload", **vhost}))
 
     def _devargs(self, source, vhost):
         """Devargs of the port on the NIC's side, and of the one on the guest's."""
