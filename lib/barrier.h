@@ -16,6 +16,17 @@
 /* Write one value that the guest may read at any moment exactly once. */
 #define IOVT_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
+/*
+ * Look at a counter that its owner goes on counting with: the value is whole, and of no particular moment.
+ * The owner counts with plain stores, so that the thread sanitizer finds out when there are two; this look
+ * it does not see.
+ */
+__attribute__((no_sanitize("thread"))) static inline uint64_t
+iovt_look(const uint64_t *counter)
+{
+	return IOVT_READ_ONCE(*counter);
+}
+
 #define iovt_likely(x)   __builtin_expect(!!(x), 1)
 #define iovt_unlikely(x) __builtin_expect(!!(x), 0)
 #define IOVT_INLINE      static inline __attribute__((always_inline))
@@ -43,6 +54,21 @@ iovt_full_fence(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
+
+/*
+ * What is written before a ring is shown to a guest is visible to whoever takes a chain, of any ring, that
+ * the guest makes available after that: a guest passes buffers on from one queue to another. The order is of the
+ * guest's making, and the thread sanitizer, which sees this process only, is told of it here.
+ */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *addr);
+void __tsan_release(void *addr);
+#define iovt_guest_shown(guest) __tsan_release((void *)(uintptr_t)(guest))
+#define iovt_guest_seen(guest)  __tsan_acquire((void *)(uintptr_t)(guest))
+#else
+#define iovt_guest_shown(guest) ((void)(guest))
+#define iovt_guest_seen(guest)  ((void)(guest))
+#endif
 
 IOVT_INLINE void
 iovt_pause(void)

@@ -167,6 +167,23 @@ iovt_rxq_put(struct iovt_rxq *q)
 		rxq_free(q);
 }
 
+struct iovt_rxq_view
+iovt_rxq_look(struct iovt_rxq *q)
+{
+	struct iovt_rxq_view view;
+
+	iovt_lock_take(&q->lock);
+	view = (struct iovt_rxq_view){
+		.state = q->state,
+		.lent = q->nr_lent,
+		.reclaimed = q->nr_reclaimed,
+		.unbindable = q->head_unbindable,
+		.stats = q->stats,
+	};
+	iovt_lock_release(&q->lock);
+	return view;
+}
+
 unsigned int
 iovt_rxq_available(struct iovt_rxq *q)
 {

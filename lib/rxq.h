@@ -41,7 +41,7 @@ enum iovt_rxq_state {
 };
 
 /*
- * Counters, written under the queue's lock, read by anybody. Every harvested buffer is accounted for:
+ * Counters, written under the queue's lock. Every harvested buffer is accounted for:
  * harvested = completed + copied_reclaimed + rewound + flushed + abandoned + late, once the queue is
  * given back; before that, nr_lent + nr_reclaimed make up the difference.
  */
@@ -58,6 +58,15 @@ struct iovt_rxq_stats {
 	uint64_t unbindable;       /* chains met by harvest that a NIC may not fill */
 	uint64_t starved;          /* harvests that found no chain available */
 	uint64_t ring_errors;      /* 1 once the ring is broken */
+};
+
+/* What a queue is like at one moment. */
+struct iovt_rxq_view {
+	enum iovt_rxq_state state;
+	uint16_t lent;      /* buffers with the NIC or the switch */
+	uint16_t reclaimed; /* buffers that came back undelivered and are not lent again yet */
+	bool unbindable;    /* harvest stopped at a chain that only a copy can use */
+	struct iovt_rxq_stats stats;
 };
 
 struct iovt_rxq_conf {
@@ -121,6 +130,9 @@ unsigned int iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16
 
 /** Let go of a closed queue. Freed now, or by the reclaim of the last lent buffer. */
 void iovt_rxq_put(struct iovt_rxq *q);
+
+/** The queue as it is now. Any thread, not for the hot path: waits for one burst at most. */
+struct iovt_rxq_view iovt_rxq_look(struct iovt_rxq *q);
 
 /** Buffers that could be lent now, as far as the ring's indices tell. Any thread, not for the hot path. */
 unsigned int iovt_rxq_available(struct iovt_rxq *q);

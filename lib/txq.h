@@ -40,7 +40,7 @@ struct iovt_loan {
 	uint16_t descs; /* slots that the chain takes in a packed ring */
 };
 
-/* Counters, written by the queue's thread (those of loans under the lock), read by anybody. */
+/* Counters, written by the queue's thread (those of loans under the lock), read by anybody: iovt_look(). */
 struct iovt_txq_stats {
 	uint64_t chained;     /* packets that were not in one descriptor of the ring */
 	uint64_t too_short;   /* dropped: not even an Ethernet header */

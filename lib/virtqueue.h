@@ -55,7 +55,10 @@ iovt_vq_bases(const struct iovt_vring *vr, uint16_t *last_avail, uint16_t *last_
 IOVT_INLINE int
 iovt_vq_available(struct iovt_vring *vr, const enum iovt_ring_format f, unsigned int want)
 {
-	return f == IOVT_SPLIT ? iovt_split_available(vr, want) : iovt_packed_available(vr, want);
+	int n = f == IOVT_SPLIT ? iovt_split_available(vr, want) : iovt_packed_available(vr, want);
+
+	iovt_guest_seen(vr->mem);
+	return n;
 }
 
 /**
@@ -215,6 +218,7 @@ iovt_vq_keep(struct iovt_vring *vr, const enum iovt_ring_format f, const struct 
 IOVT_INLINE bool
 iovt_vq_publish(struct iovt_vring *vr, const enum iovt_ring_format f)
 {
+	iovt_guest_shown(vr->mem);
 	return f == IOVT_SPLIT ? iovt_split_publish(vr) : iovt_packed_publish(vr);
 }
 

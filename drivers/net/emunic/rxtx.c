@@ -26,6 +26,15 @@ static_assert(offsetof(union emu_rx_desc, wb.rss) == 0 &&
 		offsetof(union emu_rx_desc, wb.len) == 8,
 	"describe() knows the layout");
 
+/* The word that the device writes last, in one piece: what it wrote before is visible after this. */
+static inline uint32_t
+read_status(const union emu_rx_desc *d)
+{
+	return __atomic_load_n(&d->read.len, __ATOMIC_ACQUIRE) >> 32;
+}
+static_assert(offsetof(union emu_rx_desc, wb.status) == offsetof(union emu_rx_desc, read.len) + 4,
+	"the status is the upper half of the second word");
+
 /* Packet type, length, length of the segment, VLAN tag and hash. */
 static inline void
 describe(struct rte_mbuf *m, const union emu_rx_desc *d)
@@ -112,7 +121,7 @@ emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	for (i = 0; i < nb; i++) {
 		const union emu_rx_desc *d = &q->ring[next];
 		struct rte_mbuf *m = q->sw[next];
-		uint32_t status = __atomic_load_n(&d->wb.status, __ATOMIC_ACQUIRE);
+		uint32_t status = read_status(d);
 
 		if (!(status & EMU_DD))
 			break;
@@ -296,8 +305,7 @@ emu_rx_desc_status(void *queue, uint16_t offset)
 		return -EINVAL;
 	if (offset >= q->posted)
 		return RTE_ETH_RX_DESC_UNAVAIL;
-	status = __atomic_load_n(&q->ring[(q->next + offset) % q->nb_desc].wb.status,
-		__ATOMIC_RELAXED);
+	status = read_status(&q->ring[(q->next + offset) % q->nb_desc]);
 	return status & EMU_DD ? RTE_ETH_RX_DESC_DONE : RTE_ETH_RX_DESC_AVAIL;
 }
 

@@ -164,7 +164,7 @@ top_up(void *arg)
 	uq = q->map.uq;
 	if (uq == NULL || q->rxq == NULL)
 		goto out;
-	lent = q->rxq->nr_lent;
+	lent = iovt_rxq_look(q->rxq).lent;
 	wanted = RTE_MIN(uq->desc, q->rxq->lend_max);
 	if (lent >= wanted)
 		goto out;
@@ -174,7 +174,7 @@ top_up(void *arg)
 			IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
 				uq->uplink->data->name, uq->queue);
 		IOVTEE_LOG(DEBUG, "%s q%u: %u buffers posted", q->port->data->name, q->queue,
-			q->rxq->nr_lent);
+			iovt_rxq_look(q->rxq).lent);
 	} else if (++q->map.top_ups < TOP_UP_MAX) {
 		rte_eal_alarm_set(TOP_UP_PERIOD, top_up, q);
 	}
@@ -236,10 +236,10 @@ mapping_refuse(struct vhost_txq *q, enum map_reason reason)
  * full of them: what is missing then is with the switch.
  */
 static int
-take_back(struct uplink_rxq *uq, const struct iovt_rxq *rxq)
+take_back(struct uplink_rxq *uq, struct iovt_rxq *rxq)
 {
 	/* A queue that was withheld and not handed back (uplink_queue.c) has lent nothing. */
-	unsigned int before = rxq != NULL ? rxq->nr_lent : 0, lent;
+	unsigned int before = rxq != NULL ? iovt_rxq_look(rxq).lent : 0, lent;
 	int ret = uplink_rxq_flush(uq, uq->desc);
 
 	if (ret < 0 || before == 0 || uq->keeps_posted || uq->gives_posted)
@@ -251,7 +251,7 @@ take_back(struct uplink_rxq *uq, const struct iovt_rxq *rxq)
 	}
 	uq->keeps_posted = true;
 	ret = uplink_rxq_flush(uq, uq->desc);
-	uq->keeps_posted = rxq->nr_lent < lent;
+	uq->keeps_posted = iovt_rxq_look(rxq).lent < lent;
 	return ret;
 }
 
@@ -260,7 +260,7 @@ void
 mapping_off(struct vhost_txq *q)
 {
 	struct uplink_rxq *uq = q->map.uq;
-	const struct iovt_rxq *rxq;
+	struct iovt_rxq *rxq;
 
 	if (q->map.reason == MAP_ON || q->map.reason == MAP_FEW_QUEUES)
 		q->map.reason = MAP_NO_GUEST;

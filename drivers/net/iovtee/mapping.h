@@ -59,7 +59,7 @@ struct spread {
 /** The reason as a sentence for people. Any thread. */
 const char *mapping_reason_text(enum map_reason reason);
 
-/** The reason now, including what only shows under traffic. Any thread. */
+/** The reason now, including what only shows under traffic. */
 enum map_reason mapping_reason(const struct vhost_txq *q);
 
 /* mapping_claim.c */

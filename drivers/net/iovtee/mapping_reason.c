@@ -39,13 +39,17 @@ mapping_reason_text(enum map_reason reason)
 enum map_reason
 mapping_reason(const struct vhost_txq *q)
 {
+	struct iovt_rxq_view now = {.state = IOVT_RXQ_RUNNING};
+
 	if (q->map.reason != MAP_ON)
 		return q->map.reason;
 	if (q->map.uq->tee->rxq == NULL)
 		return MAP_SHARED_QUEUE; /* withheld, see uplink_queue.c */
-	if (q->rxq != NULL && q->rxq->state == IOVT_RXQ_BROKEN)
+	if (q->rxq != NULL)
+		now = iovt_rxq_look(q->rxq);
+	if (now.state == IOVT_RXQ_BROKEN)
 		return MAP_RING;
 	if (!q->port->conf.trust && q->port->spread.rule == NULL)
 		return MAP_NO_STEERING; /* lost in a restart of the uplink */
-	return vhost_buffers_bindable(q) ? MAP_ON : MAP_BUFFERS;
+	return now.unbindable && now.lent == 0 ? MAP_BUFFERS : MAP_ON;
 }

@@ -206,9 +206,13 @@ undo:
 static unsigned int
 tee_get_count(const struct rte_mempool *mp)
 {
-	const struct tee_pool *tee = mp->pool_data;
+	struct tee_pool *tee = mp->pool_data;
+	unsigned int n;
 
-	return tee->len + (tee->delivered != NULL ? rte_ring_count(tee->delivered) : 0);
+	iovt_lock_take(&tee->lock);
+	n = tee->len;
+	iovt_lock_release(&tee->lock);
+	return n + (tee->delivered != NULL ? rte_ring_count(tee->delivered) : 0);
 }
 
 static int

@@ -6,8 +6,10 @@
 #include <rte_telemetry.h>
 
 #include "control.h"
+#include "ports.h"
 #include "vhost.h"
 
+/* With the control lock held. */
 static struct rte_eth_dev *
 port_param(const char *params, const struct eth_dev_ops *ops)
 {
@@ -17,24 +19,23 @@ port_param(const char *params, const struct eth_dev_ops *ops)
 	if (params == NULL || *params == '\0')
 		return NULL;
 	port = strtoul(params, &end, 10);
-	if (*end != '\0' || port >= RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port(port) ||
-		rte_eth_devices[port].dev_ops != ops)
-		return NULL;
-	return &rte_eth_devices[port];
+	return *end == '\0' && port < RTE_MAX_ETHPORTS ? ports_find(port, ops) : NULL;
 }
 
 static int
 list(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	uint16_t port;
-
 	rte_tel_data_start_dict(d);
-	RTE_ETH_FOREACH_DEV(port) {
-		struct rte_eth_dev *dev = &rte_eth_devices[port];
+	control_lock();
+	for (uint16_t port = 0; port < RTE_MAX_ETHPORTS; port++) {
+		const struct rte_eth_dev *dev = ports_find(port, &vhost_ops);
 
-		if (dev->dev_ops == &vhost_ops || dev->dev_ops == &uplink_ops)
+		if (dev == NULL)
+			dev = ports_find(port, &uplink_ops);
+		if (dev != NULL)
 			rte_tel_data_add_dict_int(d, dev->data->name, port);
 	}
+	control_unlock();
 	return 0;
 }
 
@@ -47,12 +48,12 @@ describe_txq(struct rte_tel_data *d, const struct vhost_txq *q)
 	rte_tel_data_add_dict_int(d, "queue", q->queue);
 	rte_tel_data_add_dict_int(d, "mapped", reason == MAP_ON);
 	rte_tel_data_add_dict_string(d, "zero_copy_receive", mapping_reason_text(reason));
-	rte_tel_data_add_dict_u64(d, "zero_copy_packets", q->stats.zero_copy_packets);
+	rte_tel_data_add_dict_u64(d, "zero_copy_packets", iovt_look(&q->stats.zero_copy_packets));
 	if (q->rxq == NULL)
 		return;
 	rte_tel_data_add_dict_int(d, "ring_size", q->rxq->vr.size);
 	rte_tel_data_add_dict_int(d, "lend_max", q->rxq->lend_max);
-	rte_tel_data_add_dict_int(d, "lent", q->rxq->nr_lent);
+	rte_tel_data_add_dict_int(d, "lent", iovt_rxq_look(q->rxq).lent);
 }
 
 static void
@@ -68,17 +69,11 @@ describe_replies(struct rte_tel_data *d, const struct reply_time *t)
 	rte_tel_data_add_dict_int(d, "max_ns", s.max_ns);
 }
 
-static int
-vhost(const char *cmd, const char *params, struct rte_tel_data *d)
+static void
+describe_vhost(struct rte_tel_data *d, const struct vhost_port *p)
 {
-	struct rte_eth_dev *dev = port_param(params, &vhost_ops);
 	struct rte_tel_data *queues, *replies;
-	struct vhost_port *p;
 
-	if (dev == NULL)
-		return -EINVAL;
-	control_lock();
-	p = vhost_of(dev);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "iface", p->conf.iface);
 	rte_tel_data_add_dict_string(d, "uplink", p->conf.uplink);
@@ -99,12 +94,23 @@ vhost(const char *cmd, const char *params, struct rte_tel_data *d)
 		snprintf(name, sizeof(name), "q%u", i);
 		rte_tel_data_add_dict_container(d, name, queues, 0);
 	}
+}
+
+static int
+vhost(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	const struct rte_eth_dev *dev;
+
+	control_lock();
+	dev = port_param(params, &vhost_ops);
+	if (dev != NULL)
+		describe_vhost(d, vhost_of(dev));
 	control_unlock();
-	return 0;
+	return dev != NULL ? 0 : -EINVAL;
 }
 
 /* Extended statistics of one queue pair: a dictionary cannot hold those of a port with many. */
-static int
+static void
 add_queue_counters(struct rte_eth_dev *dev, unsigned long queue, struct rte_tel_data *d)
 {
 	int n = vhost_xstats_get_names(dev, NULL, 0);
@@ -122,7 +128,6 @@ add_queue_counters(struct rte_eth_dev *dev, unsigned long queue, struct rte_tel_
 	}
 	free(names);
 	free(values);
-	return 0;
 }
 
 static int
@@ -132,28 +137,30 @@ queue(const char *cmd, const char *params, struct rte_tel_data *d)
 	struct rte_eth_dev *dev;
 	unsigned long number;
 	char port[16], *end;
+	int ret = -EINVAL;
 
 	if (comma == NULL || comma[1] == '\0' || comma - params >= (int)sizeof(port))
 		return -EINVAL;
 	snprintf(port, sizeof(port), "%.*s", (int)(comma - params), params);
-	dev = port_param(port, &vhost_ops);
 	number = strtoul(comma + 1, &end, 10);
-	if (dev == NULL || *end != '\0' || number >= vhost_of(dev)->conf.queues)
-		return -EINVAL;
-	rte_tel_data_start_dict(d);
-	return add_queue_counters(dev, number, d);
-}
-
-static int
-uplink(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	struct rte_eth_dev *dev = port_param(params, &uplink_ops);
-	struct uplink *up;
-
-	if (dev == NULL)
+	if (*end != '\0')
 		return -EINVAL;
 	control_lock();
-	up = uplink_of(dev);
+	dev = port_param(port, &vhost_ops);
+	if (dev != NULL && number < vhost_of(dev)->conf.queues) {
+		rte_tel_data_start_dict(d);
+		add_queue_counters(dev, number, d);
+		ret = 0;
+	}
+	control_unlock();
+	return ret;
+}
+
+static void
+describe_uplink(struct rte_tel_data *d, const struct rte_eth_dev *dev)
+{
+	const struct uplink *up = uplink_of(dev);
+
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_int(d, "phys_port", up->phys_port);
 	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++) {
@@ -170,13 +177,24 @@ uplink(const char *cmd, const char *params, struct rte_tel_data *d)
 		rte_tel_data_add_dict_int(c, "ring", q->desc);
 		rte_tel_data_add_dict_int(c, "tee_size", q->tee_pool->size);
 		rte_tel_data_add_dict_int(c, "tee_free", rte_mempool_avail_count(q->tee_pool));
-		rte_tel_data_add_dict_u64(c, "bound_packets", q->bound_packets);
-		rte_tel_data_add_dict_u64(c, "host_packets", q->host_packets);
+		rte_tel_data_add_dict_u64(c, "bound_packets", iovt_look(&q->bound_packets));
+		rte_tel_data_add_dict_u64(c, "host_packets", iovt_look(&q->host_packets));
 		snprintf(name, sizeof(name), "rxq%u", i);
 		rte_tel_data_add_dict_container(d, name, c, 0);
 	}
+}
+
+static int
+uplink(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	const struct rte_eth_dev *dev;
+
+	control_lock();
+	dev = port_param(params, &uplink_ops);
+	if (dev != NULL)
+		describe_uplink(d, dev);
 	control_unlock();
-	return 0;
+	return dev != NULL ? 0 : -EINVAL;
 }
 
 RTE_INIT(iovtee_telemetry)

@@ -7,6 +7,7 @@
 
 #include "control.h"
 #include "log.h"
+#include "ports.h"
 #include "mapping.h"
 #include "uplink.h"
 #include "uplink_args.h"
@@ -170,6 +171,7 @@ uplink_close(struct rte_eth_dev *dev)
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
 	control_lock();
+	ports_remove(dev);
 	mapping_uplink_stopping(up);
 	mapping_uplink_gone(up);
 	dev->data->mac_addrs = NULL;
@@ -209,6 +211,9 @@ uplink_probe(struct rte_vdev_device *vdev)
 		return ret;
 	}
 	look_like(dev, &rte_eth_devices[up->phys_port]);
+	control_lock();
+	ports_add(dev);
+	control_unlock();
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 }

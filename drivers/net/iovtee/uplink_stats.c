@@ -2,6 +2,7 @@
 /* An uplink's counters: those of the physical port, and our own. */
 #include <stddef.h>
 
+#include "control.h"
 #include "uplink.h"
 
 struct counter {
@@ -80,6 +81,24 @@ uplink_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *name
 	return n;
 }
 
+/* Behind the lock, as queues come and go. */
+static int
+put_own(const struct rte_eth_dev *dev, struct rte_eth_xstat *out)
+{
+	const struct uplink *up = uplink_of(dev);
+	int n = 0;
+
+	control_lock();
+	for (uint16_t q = 0; q < dev->data->nb_rx_queues; q++)
+		for (unsigned int i = 0; i < RTE_DIM(rx_counters); i++)
+			out[n++].value = iovt_look(value_of(up->rxq[q], &rx_counters[i]));
+	for (uint16_t q = 0; q < dev->data->nb_tx_queues; q++)
+		for (unsigned int i = 0; i < RTE_DIM(tx_counters); i++)
+			out[n++].value = iovt_look(value_of(up->txq[q], &tx_counters[i]));
+	control_unlock();
+	return n;
+}
+
 int
 uplink_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int size)
 {
@@ -92,26 +111,35 @@ uplink_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 	n = phys_values(dev, xstats, n);
 	if (n < 0)
 		return n;
-	for (uint16_t q = 0; q < dev->data->nb_rx_queues; q++)
-		for (unsigned int i = 0; i < RTE_DIM(rx_counters); i++, n++)
-			xstats[n].value = *value_of(dev->data->rx_queues[q], &rx_counters[i]);
-	for (uint16_t q = 0; q < dev->data->nb_tx_queues; q++)
-		for (unsigned int i = 0; i < RTE_DIM(tx_counters); i++, n++)
-			xstats[n].value = *value_of(dev->data->tx_queues[q], &tx_counters[i]);
+	n += put_own(dev, xstats + n);
 	for (int i = 0; i < n; i++)
 		xstats[i].id = i;
 	return n;
 }
 
+/* Nobody counts meanwhile. */
+static void
+reset(struct gate *gate, void *queue, const struct counter *counters, unsigned int n)
+{
+	gate_close(gate);
+	for (unsigned int i = 0; i < n; i++)
+		*value_of(queue, &counters[i]) = 0;
+	gate_open(gate);
+}
+
 int
 uplink_xstats_reset(struct rte_eth_dev *dev)
 {
-	for (uint16_t q = 0; q < dev->data->nb_rx_queues; q++)
-		for (unsigned int i = 0; i < RTE_DIM(rx_counters); i++)
-			*value_of(dev->data->rx_queues[q], &rx_counters[i]) = 0;
-	for (uint16_t q = 0; q < dev->data->nb_tx_queues; q++)
-		for (unsigned int i = 0; i < RTE_DIM(tx_counters); i++)
-			*value_of(dev->data->tx_queues[q], &tx_counters[i]) = 0;
+	const struct uplink *up = uplink_of(dev);
+
+	control_lock();
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
+		if (up->rxq[i] != NULL)
+			reset(&up->rxq[i]->gate, up->rxq[i], rx_counters, RTE_DIM(rx_counters));
+		if (up->txq[i] != NULL)
+			reset(&up->txq[i]->gate, up->txq[i], tx_counters, RTE_DIM(tx_counters));
+	}
+	control_unlock();
 	return rte_eth_xstats_reset(uplink_of(dev)->phys_port);
 }
 

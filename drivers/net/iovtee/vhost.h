@@ -233,13 +233,10 @@ void vhost_hide_callfds(struct vhost_port *p);
  * Wait, for a bounded time, for buffers that the switch holds: they come back as it drops or sends them.
  * @return buffers still lent.
  */
-unsigned int vhost_wait_for_lent(const struct iovt_rxq *rxq);
+unsigned int vhost_wait_for_lent(struct iovt_rxq *rxq);
 
 /** Let go of the guest's memory: after this, the next queue that comes up maps it anew. */
 void vhost_drop_guest(struct vhost_port *p);
-
-/** Are the guest's buffers such that a NIC may fill them, as far as seen? */
-bool vhost_buffers_bindable(const struct vhost_txq *q);
 
 /* vhost_rx.c */
 uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);

@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "log.h"
+#include "ports.h"
 #include "vhost.h"
 #include "vhost_driver.h"
 
@@ -89,10 +90,15 @@ init_port(struct rte_eth_dev *dev, const struct vhost_conf *conf)
 	ret = claim_uplink(p);
 	if (ret < 0)
 		return ret;
+	/* A guest may connect at once, and a connection that is refused then is not tried again. */
+	control_lock();
+	ports_add(dev);
+	control_unlock();
 	ret = vhost_listen(p);
 	if (ret < 0) {
 		control_lock();
 		mapping_unclaim(p);
+		ports_remove(dev);
 		control_unlock();
 	}
 	return ret;
@@ -146,6 +152,7 @@ vhost_close(struct rte_eth_dev *dev)
 	vhost_drop_guest(p);
 	p->vid = -1;
 	mapping_unclaim(p);
+	ports_remove(dev);
 	control_unlock();
 	mapping_cancel_deferred(p);
 	return 0;

@@ -19,6 +19,7 @@
 
 #include "control.h"
 #include "log.h"
+#include "ports.h"
 #include "vhost.h"
 
 /* vhost-user specification, "Front-end message types". */
@@ -65,26 +66,23 @@ struct message {
 		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
 		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO)
 
-/*
- * By its operations, not by its state: a guest may connect as soon as the socket is registered, which
- * is within the probe, and a connection that is refused then is not tried again.
- */
 static struct vhost_port *
 port_by_path(const char *path)
 {
-	uint16_t id;
+	struct vhost_port *found = NULL;
 
-	for (id = 0; id < RTE_MAX_ETHPORTS; id++) {
-		struct rte_eth_dev *dev = &rte_eth_devices[id];
+	control_lock();
+	for (uint16_t id = 0; id < RTE_MAX_ETHPORTS && found == NULL; id++) {
+		struct rte_eth_dev *dev = ports_find(id, &vhost_ops);
 
-		if (dev->dev_ops != &vhost_ops || dev->data->dev_private == NULL)
-			continue;
-		if (strcmp(vhost_of(dev)->conf.iface, path) == 0)
-			return vhost_of(dev);
+		if (dev != NULL && strcmp(vhost_of(dev)->conf.iface, path) == 0)
+			found = vhost_of(dev);
 	}
-	return NULL;
+	control_unlock();
+	return found;
 }
 
+/* A port whose guest has something to say is not closed before that is done with (vhost_unlisten). */
 static struct vhost_port *
 port_by_vid(int vid)
 {

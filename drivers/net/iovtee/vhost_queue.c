@@ -184,13 +184,15 @@ add_rx_stats(struct iovt_rxq_stats *sum, const struct iovt_rxq_stats *s)
 }
 
 unsigned int
-vhost_wait_for_lent(const struct iovt_rxq *rxq)
+vhost_wait_for_lent(struct iovt_rxq *rxq)
 {
-	const volatile uint16_t *lent = &rxq->nr_lent;
+	unsigned int lent = iovt_rxq_look(rxq).lent;
 
-	for (unsigned int us = 0; *lent != 0 && us < REVOKE_WAIT_US; us += 10)
+	for (unsigned int us = 0; lent != 0 && us < REVOKE_WAIT_US; us += 10) {
 		rte_delay_us_sleep(10);
-	return *lent;
+		lent = iovt_rxq_look(rxq).lent;
+	}
+	return lent;
 }
 
 /* Revocation (docs/design.md): after it, neither NIC nor switch touches the guest's buffers. */
@@ -200,6 +202,7 @@ txq_down(struct vhost_txq *q)
 	struct vhost_port *p = q->port;
 	struct iovt_rxq *rxq = q->rxq;
 	uint16_t last_avail, last_used;
+	struct iovt_rxq_stats past;
 	unsigned int lent;
 
 	vhost_close_gates(p);
@@ -217,9 +220,8 @@ txq_down(struct vhost_txq *q)
 			p->data->name, q->queue, lent);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_RX(q->queue), last_avail, last_used);
-	iovt_lock_take(&rxq->lock);
-	add_rx_stats(&q->past, &rxq->stats);
-	iovt_lock_release(&rxq->lock);
+	past = iovt_rxq_look(rxq).stats;
+	add_rx_stats(&q->past, &past);
 	iovt_rxq_put(rxq);
 }
 
@@ -482,10 +484,4 @@ vhost_refresh_callfds(struct vhost_port *p)
 			refresh_callfd(p, VHOST_VRING_TX(i), &p->rxq[i].call);
 	}
 	vhost_open_gates(p);
-}
-
-bool
-vhost_buffers_bindable(const struct vhost_txq *q)
-{
-	return q->rxq == NULL || !q->rxq->head_unbindable || q->rxq->nr_lent > 0;
 }

@@ -80,41 +80,51 @@ static const struct counter taken_ring[] = {
 };
 
 static uint64_t
-copied_packets(const struct vhost_txq *q)
+field(const void *base, size_t offset)
+{
+	return iovt_look(RTE_PTR_ADD(base, offset));
+}
+
+/* What is not a counter of its own: from the queue, and from its virtqueue as it is now. */
+typedef uint64_t (*derive_fn)(const struct vhost_txq *q, const struct iovt_rxq_view *now);
+
+static uint64_t
+copied_packets(const struct vhost_txq *q, const struct iovt_rxq_view *now)
 {
 	const struct vhost_tx_stats *s = &q->stats;
 
-	return s->copied_unbound + s->copied_foreign + s->copied_segments + s->copied_moved +
-		s->copied_shared + s->copied_offload;
+	return iovt_look(&s->copied_unbound) + iovt_look(&s->copied_foreign) +
+		iovt_look(&s->copied_segments) + iovt_look(&s->copied_moved) +
+		iovt_look(&s->copied_shared) + iovt_look(&s->copied_offload);
 }
 
 static uint64_t
-starved_refills(const struct vhost_txq *q)
+starved_refills(const struct vhost_txq *q, const struct iovt_rxq_view *now)
 {
-	return q->tee != NULL ? q->tee->starved : 0;
+	return q->tee != NULL ? iovt_look(&q->tee->starved) : 0;
 }
 
 static uint64_t
-outstanding(const struct vhost_txq *q)
+outstanding(const struct vhost_txq *q, const struct iovt_rxq_view *now)
 {
-	return q->rxq != NULL ? q->rxq->nr_lent + q->rxq->nr_reclaimed : 0;
+	return now->lent + now->reclaimed;
 }
 
 static uint64_t
-mapped(const struct vhost_txq *q)
+mapped(const struct vhost_txq *q, const struct iovt_rxq_view *now)
 {
 	return mapping_reason(q) == MAP_ON;
 }
 
 static uint64_t
-map_reason(const struct vhost_txq *q)
+map_reason(const struct vhost_txq *q, const struct iovt_rxq_view *now)
 {
 	return mapping_reason(q);
 }
 
 static const struct {
 	const char *name;
-	uint64_t (*get)(const struct vhost_txq *q);
+	derive_fn get;
 } derived[] = {
 	{"copied_packets", copied_packets},
 	{"starved_refills", starved_refills},
@@ -162,43 +172,51 @@ vhost_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names
 	return out - names;
 }
 
-static uint64_t
-field(const void *base, size_t offset)
+static struct rte_eth_xstat *
+put_txq(struct rte_eth_xstat *out, const struct vhost_txq *q)
 {
-	return *(const uint64_t *)RTE_PTR_ADD(base, offset);
+	struct iovt_rxq_view now = {.state = IOVT_RXQ_CLOSED};
+
+	if (q->rxq != NULL)
+		now = iovt_rxq_look(q->rxq);
+	for (unsigned int i = 0; i < RTE_DIM(sent); i++)
+		(out++)->value = field(&q->stats, sent[i].offset);
+	for (unsigned int i = 0; i < RTE_DIM(ring); i++)
+		(out++)->value = field(&q->past, ring[i].offset) +
+			field(&now.stats, ring[i].offset);
+	for (unsigned int i = 0; i < RTE_DIM(derived); i++)
+		(out++)->value = derived[i].get(q, &now);
+	return out;
+}
+
+static struct rte_eth_xstat *
+put_rxq(struct rte_eth_xstat *out, const struct vhost_rxq *q)
+{
+	for (unsigned int i = 0; i < RTE_DIM(taken); i++)
+		(out++)->value = field(&q->stats, taken[i].offset);
+	for (unsigned int i = 0; i < RTE_DIM(taken_ring); i++)
+		(out++)->value = field(&q->past, taken_ring[i].offset) +
+			(q->txq != NULL ? field(&q->txq->stats, taken_ring[i].offset) : 0);
+	return out;
 }
 
 int
 vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int size)
 {
 	const struct vhost_port *p = vhost_of(dev);
-	unsigned int n = 0;
+	struct rte_eth_xstat *out = xstats;
 
 	if (xstats == NULL || size < count(p))
 		return count(p);
 	control_lock();
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		const struct vhost_txq *q = &p->txq[i];
-		const struct vhost_rxq *rxq = &p->rxq[i];
-
-		for (unsigned int c = 0; c < RTE_DIM(sent); c++)
-			xstats[n++].value = field(&q->stats, sent[c].offset);
-		for (unsigned int c = 0; c < RTE_DIM(ring); c++)
-			xstats[n++].value = field(&q->past, ring[c].offset) +
-				(q->rxq != NULL ? field(&q->rxq->stats, ring[c].offset) : 0);
-		for (unsigned int c = 0; c < RTE_DIM(derived); c++)
-			xstats[n++].value = derived[c].get(q);
-		for (unsigned int c = 0; c < RTE_DIM(taken); c++)
-			xstats[n++].value = field(&rxq->stats, taken[c].offset);
-		for (unsigned int c = 0; c < RTE_DIM(taken_ring); c++)
-			xstats[n++].value = field(&rxq->past, taken_ring[c].offset) +
-				(rxq->txq != NULL ? field(&rxq->txq->stats, taken_ring[c].offset)
-						  : 0);
+		out = put_txq(out, &p->txq[i]);
+		out = put_rxq(out, &p->rxq[i]);
 	}
 	control_unlock();
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < count(p); i++)
 		xstats[i].id = i;
-	return n;
+	return count(p);
 }
 
 int
@@ -207,24 +225,28 @@ vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 	const struct vhost_port *p = vhost_of(dev);
 
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
-		stats->ipackets += p->rxq[i].stats.packets;
-		stats->ibytes += p->rxq[i].stats.bytes;
-		stats->rx_nombuf += p->rxq[i].stats.no_mbuf;
-		stats->opackets += p->txq[i].stats.packets;
-		stats->obytes += p->txq[i].stats.bytes;
+		stats->ipackets += iovt_look(&p->rxq[i].stats.packets);
+		stats->ibytes += iovt_look(&p->rxq[i].stats.bytes);
+		stats->rx_nombuf += iovt_look(&p->rxq[i].stats.no_mbuf);
+		stats->opackets += iovt_look(&p->txq[i].stats.packets);
+		stats->obytes += iovt_look(&p->txq[i].stats.bytes);
 	}
 	return 0;
 }
 
-/* The ring's own counters stay: they have to add up over its life. */
+/* The ring's own counters stay: they have to add up over its life. Nobody counts meanwhile. */
 int
 vhost_stats_reset(struct rte_eth_dev *dev)
 {
 	struct vhost_port *p = vhost_of(dev);
 
+	control_lock();
+	vhost_close_gates(p);
 	for (uint16_t i = 0; i < p->conf.queues; i++) {
 		memset(&p->txq[i].stats, 0, sizeof(p->txq[i].stats));
 		memset(&p->rxq[i].stats, 0, sizeof(p->rxq[i].stats));
 	}
+	vhost_open_gates(p);
+	control_unlock();
 	return 0;
 }
