@@ -4,7 +4,7 @@
 #   rel    gcc, release: what is installed and measured
 #   clang  clang, compiled only to see its warnings
 #   asan   the same under address and undefined-behaviour sanitizers
-#   tsan   the engine and its unit tests under the thread sanitizer
+#   tsan   the same under the thread sanitizer
 #
 # Usage: build.sh rel|clang|asan|tsan
 set -eu
@@ -18,7 +18,7 @@ case $kind in
 rel) options= ;;
 clang) CC=clang options= ;;
 asan) options="$debug -Db_sanitize=address,undefined -Db_lundef=false" ;;
-tsan) CC=clang options="$debug -Ddpdk=disabled -Db_sanitize=thread" ;;
+tsan) options="$debug -Db_sanitize=thread -Db_lundef=false" ;;
 *) echo "build: unknown kind '$kind'; one of rel, clang, asan, tsan" >&2; exit 2 ;;
 esac
 export CC

@@ -9,6 +9,7 @@ CLONE_NEWNET = 0x40000000
 MS_REC_PRIVATE = 0x4000 | (1 << 18)
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
+ADDR_NO_RANDOMIZE = 0x0040000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -41,3 +42,9 @@ def umount(where):
 def die_with_parent():
     """For preexec_fn: whatever ends the test runner ends what it started."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def fixed_addresses():
+    """No address space randomisation for what is started from here on."""
+    if _libc.personality(ADDR_NO_RANDOMIZE) < 0:
+        _call("personality", -1)

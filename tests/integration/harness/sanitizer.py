@@ -1,23 +1,34 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Plugins built with the address and undefined-behaviour sanitizers, in applications that are not."""
+"""Plugins built with sanitizers (address and undefined behaviour, or threads), in applications that are not."""
 import glob
 import os
 import re
 import subprocess
 
 from .errors import Failure
+from .linux import fixed_addresses
 
 OURS = ("drivers/net/iovtee/", "drivers/net/emunic/", "librte_net_iovtee", "librte_net_emunic")
+HERE = os.path.dirname(os.path.realpath(__file__))
+SUPPRESSIONS = os.path.join(HERE, "../tsan/suppressions.txt")
 
 
 class Sanitizer:
+    """Of one build folder; without any in it, nothing is different."""
+
     def __init__(self, build):
         plugins = glob.glob(os.path.join(build, "**", "librte_net_*.so"), recursive=True)
         libraries = subprocess.run(["ldd", *plugins], capture_output=True, text=True, check=False).stdout
-        self._preload = sorted(set(re.findall(r"=> (\S+lib[au]+san\.so\S*)", libraries)))
-        self.suffix = "-asan" if self._preload else ""
-        # EAL's usual place for memory is the sanitizer's own.
-        self.eal_args = ["--base-virtaddr=0x200000000000"] if self._preload else []
+        self._preload = sorted(set(re.findall(r"=> (\S+lib[aut]+san\.so\S*)", libraries)))
+        self.suffix, self.eal_args = "", []
+        if any("libtsan" in path for path in self._preload):
+            self.suffix = "-tsan"
+            self._preload += glob.glob(os.path.join(build, "**", "libiovtee_order.so"), recursive=True)
+            fixed_addresses()
+        elif self._preload:
+            self.suffix = "-asan"
+            # EAL's usual place for memory is the sanitizer's own.
+            self.eal_args = ["--base-virtaddr=0x200000000000"]
 
     def env(self, log):
         """Environment of a process that loads the plugins; reports go to files that begin with log."""
@@ -26,17 +37,34 @@ class Sanitizer:
         return {"LD_PRELOAD": ":".join(self._preload),
                 "ASAN_OPTIONS": f"detect_leaks=1:abort_on_error=1:log_path={log}.report",
                 "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:log_path={log}.report",
-                "LSAN_OPTIONS": "exitcode=0"}
+                "LSAN_OPTIONS": "exitcode=0",
+                # History: how far back it can tell where the other thread was.
+                "TSAN_OPTIONS": f"exitcode=0:history_size=7:suppressions={SUPPRESSIONS}:log_path={log}.report"}
 
     @staticmethod
     def check(folder):
-        """Errors of any kind, and leaks of memory that the plugins allocated, are failures."""
+        """Errors of any kind, leaks of memory that the plugins allocated, and races that they take part in are
+        failures."""
+        wrong = []
         for path in glob.glob(os.path.join(folder, "*.report.*")):
             with open(path, encoding="utf-8", errors="replace") as report:
                 text = report.read()
-            blocks = [block for block in text.split("\n\n")
-                      if "leak of" not in block or any(name in block for name in OURS)]
-            wrong = [block for block in blocks if "leak of" in block or "ERROR: AddressS" in block
-                     or "runtime error" in block]
-            if wrong:
-                raise Failure(f"sanitizer report: {wrong[0][:1500]}")
+            wrong += _races(text) if "ThreadSanitizer" in text else _errors(text)
+        if wrong:
+            raise Failure(f"sanitizer report, 1 of {len(wrong)}: {wrong[0][:1500]}")
+
+
+def _ours(text):
+    return any(name in text for name in OURS)
+
+
+def _errors(text):
+    return [block for block in text.split("\n\n")
+            if "ERROR: AddressS" in block or "runtime error" in block or ("leak of" in block and _ours(block))]
+
+
+def _races(text):
+    """What both sides did comes first in a report, where memory, locks and threads come from after that."""
+    blocks = [block for block in text.split("=" * 18 + "\n") if "ThreadSanitizer:" in block]
+    return [block for block in blocks if "reported" not in block.split("\n")[0]
+            and _ours(re.split(r"\n  (?:Location|Mutex|Thread) ", block)[0])]

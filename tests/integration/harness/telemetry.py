@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import threading
 
 from .errors import Failure
 from .process import wait_until
@@ -16,12 +17,14 @@ def _find(runtime):
 
 
 class Telemetry:
-    """Of the one DPDK process that runs with RUNTIME_DIRECTORY=runtime."""
+    """Of the one DPDK process that runs with RUNTIME_DIRECTORY=runtime. One connection a process: DPDK parses the
+    requests of all of them with strtok(), each on a thread of its own."""
 
     def __init__(self, runtime, seconds=10):
         path = wait_until(lambda: _find(runtime), seconds, f"telemetry socket below {runtime}")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(seconds)
+        self._lock = threading.Lock()
         try:
             self._socket.connect(path)
             hello = json.loads(self._socket.recv(1024))
@@ -33,8 +36,9 @@ class Telemetry:
     def ask(self, command, *params):
         request = ",".join([command, *map(str, params)])
         try:
-            self._socket.send(request.encode())
-            reply = json.loads(self._socket.recv(self._size + 1024))
+            with self._lock:
+                self._socket.send(request.encode())
+                reply = json.loads(self._socket.recv(self._size + 1024))
         except (OSError, ValueError) as error:
             raise Failure(f"telemetry: no answer to {request}: {error}") from None
         if command not in reply:
