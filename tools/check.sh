@@ -86,6 +86,10 @@ as_root=tools/as-root.sh
 suite integration 900 tests/integration/run
 suite integration-asan 300 tests/integration/run --build build/asan --only nf-killed \
 	--only 'frontend-[rkqem]*' --only 'offload-*' --only 'transmit-*'
+suite integration-tsan 240 tests/integration/run --build build/tsan --only 'concurrent-*' \
+	--only queues-16-trusted --only queues-strangers-port-restart --only 'switch-port-*' \
+	--only 'frontend-reconnect-[sp]*' --only 'frontend-memory-table-*' \
+	--only 'frontend-dirty-log-[sp]*' --only transmit-flood
 
 failed=$(count 'not ok' "$logs/results")
 [ "$failed" -eq 0 ] || { echo; echo 'failed:'; grep '^not ok ' "$logs/results"; echo; }

@@ -69,6 +69,6 @@ class Bed:
     def close(self):
         self.cleanup.run()
 
-    def check_sanitizer(self):
-        """What the sanitizers of the build found in processes that have ended, if any."""
-        self.session.sanitizer.check(self.dir)
+    def reports(self):
+        """What the sanitizers of the build have found so far, if any."""
+        return self.session.sanitizer.reports(self.dir)
