@@ -90,6 +90,17 @@ iovt_txq_destroy(struct iovt_txq *q, uint16_t *last_avail, uint16_t *last_used,
 	return out;
 }
 
+unsigned int
+iovt_txq_out(struct iovt_txq *q)
+{
+	unsigned int out;
+
+	iovt_lock_take(&q->lock);
+	out = q->nr_borrowed;
+	iovt_lock_release(&q->lock);
+	return out;
+}
+
 IOVT_INLINE void
 return_all(struct iovt_txq *q, const enum iovt_ring_format f, const uint16_t *ids, unsigned int n)
 {

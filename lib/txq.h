@@ -96,6 +96,9 @@ unsigned int iovt_txq_destroy(struct iovt_txq *q, uint16_t *last_avail, uint16_t
 /** Mark the ring broken, for a reason; counted and left alone from now on. The queue's thread. */
 void iovt_txq_break(struct iovt_txq *q, const char *why);
 
+/** Packets that are out now. Any thread, not for the hot path. */
+unsigned int iovt_txq_out(struct iovt_txq *q);
+
 /** Packets handed on in place came back, by the ids that they had. Any lcore, at any time. */
 void iovt_txq_return(struct iovt_txq *q, const uint16_t *ids, unsigned int n);
 

@@ -18,7 +18,7 @@
 /* After this time, whoever freed the last mbuf has left the mempool's functions. */
 #define GRACE_US 10000
 
-int32_t loan_ops_index = -1;
+int32_t loan_ops_index;
 
 static struct loan_pool *retired;
 static unsigned int serial; /* for pool names */
@@ -91,10 +91,7 @@ loan_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
 static unsigned int
 loan_get_count(const struct rte_mempool *mp)
 {
-	const struct loan_pool *lp = mp->pool_data;
-	unsigned int per_packet = lp->headers ? 2 : 1;
-
-	return lp->txq != NULL ? mp->size - per_packet * lp->txq->nr_borrowed : mp->size;
+	return 0;
 }
 
 static int
@@ -118,7 +115,10 @@ static const struct rte_mempool_ops loan_ops = {
 	.get_count = loan_get_count,
 };
 
-RTE_MEMPOOL_REGISTER_OPS(loan_ops);
+RTE_INIT(register_ops)
+{
+	loan_ops_index = rte_mempool_register_ops(&loan_ops);
+}
 
 /* ---- control ---- */
 
@@ -227,7 +227,6 @@ make_mempool(struct loan_pool *lp, uint32_t n, const struct pattern *p, int sock
 	ret = rte_mempool_set_ops_byname(lp->mp, "iovtee_loan", lp);
 	if (ret < 0)
 		return ret;
-	loan_ops_index = lp->mp->ops_index;
 	rte_pktmbuf_pool_init(lp->mp, (void *)(uintptr_t)&priv);
 	return populate(lp->mp);
 }

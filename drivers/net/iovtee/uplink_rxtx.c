@@ -192,7 +192,7 @@ screen_one(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mempool **
 			continue;
 		if (loan_pool_of(seg)->dma != q->dma)
 			return copy_for_stranger(q, m, seg);
-		q->loans = true;
+		__atomic_store_n(&q->loans, true, __ATOMIC_RELAXED);
 		*pool = seg->pool;
 	}
 	return m;

@@ -327,15 +327,13 @@ add_tx_stats(struct iovt_txq_stats *sum, const struct iovt_txq_stats *s)
 
 /* NICs let go of what they have sent; what they have not, they are about to send. */
 static void
-wait_for_borrowed(const struct vhost_port *p, const struct iovt_txq *txq)
+wait_for_borrowed(const struct vhost_port *p, struct iovt_txq *txq)
 {
-	const volatile uint16_t *out = &txq->nr_borrowed;
-
-	for (unsigned int us = 0; *out != 0 && us < REVOKE_WAIT_US; us += 10) {
+	for (unsigned int us = 0; iovt_txq_out(txq) > 0 && us < REVOKE_WAIT_US; us += 10) {
+		if (us > 0)
+			rte_delay_us_sleep(10);
 		if (p->uplink != NULL)
 			uplink_reap(p->uplink);
-		if (*out != 0)
-			rte_delay_us_sleep(10);
 	}
 }
 
