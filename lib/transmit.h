@@ -117,12 +117,19 @@ struct iovt_tx_reads {
 	uint32_t head;
 };
 
-#define IOVT_TX_READS_ALL ((struct iovt_tx_reads){UINT32_MAX, 0})
+/* Nothing is borrowed: nothing is left of that where this is a constant. */
+#define IOVT_TX_READS_ALL ((struct iovt_tx_reads){UINT32_MAX, UINT32_MAX})
+
+IOVT_INLINE bool
+iovt_tx_never_borrows(const struct iovt_tx_reads reads)
+{
+	return reads.all_below == UINT32_MAX;
+}
 
 IOVT_INLINE void
 iovt_tx_fetch_rest(const struct iovt_frame *f, const struct iovt_tx_reads reads)
 {
-	bool all = f->len < reads.all_below || f->len < reads.head;
+	bool all = iovt_tx_never_borrows(reads) || f->len < reads.all_below || f->len < reads.head;
 	uint32_t len = all ? f->len : reads.head;
 
 	for (uint32_t off = 64; off < len; off += 64)
@@ -197,7 +204,8 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 
 			if (i + IOVT_TX_AHEAD < k)
 				iovt_tx_fetch_rest(&fr[i + IOVT_TX_AHEAD], reads);
-			may_borrow = fr[i].len >= reads.all_below && borrowed < credit &&
+			may_borrow = !iovt_tx_never_borrows(reads) &&
+				fr[i].len >= reads.all_below && borrowed < credit &&
 				iovt_tx_may_borrow(q, &fr[i]);
 			fate = frame(ctx, got, &fr[i], may_borrow);
 			if (fate == IOVT_TX_LEFT)

@@ -34,15 +34,17 @@ dev_configure(struct rte_eth_dev *dev)
 static int
 link_update(struct rte_eth_dev *dev, int wait)
 {
-	const struct emu *emu = priv(dev);
+	struct emu *emu = priv(dev);
 	struct rte_eth_link link = {
 		.link_speed = RTE_ETH_SPEED_NUM_100G,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
-		.link_status = emu_link_up(emu) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN,
 	};
 
 	RTE_SET_USED(wait);
+	emu_lock(emu);
+	link.link_status = emu_link_up(emu) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+	emu_unlock(emu);
 	return rte_eth_linkstatus_set(dev, &link);
 }
 

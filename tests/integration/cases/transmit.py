@@ -10,7 +10,9 @@ from harness.registry import test
 # Packets in several segments, from the guest's port (2) and to all ports.
 SEGMENTS = {"switch_app": ["--tx-offloads=0x8000"],
             "before_start": ["port stop 2", "port config 2 rx_offload scatter on", "port start 2"]}
-RATE = 20000  # packets a second, which all keep up with
+# Packets a second, which all keep up with, but for moments: what a NIC leaves waiting then is copied. Without
+# asking NICs for what they have sent, a quarter of the packets is sent in place.
+RATE = 20000
 WORTH_IT = 640  # the least frame of an untrusted guest that is sent in two pieces
 
 
@@ -41,7 +43,7 @@ def run(pvp, packed, least):
     accounts.check_ended(pvp)
 
 
-def run_whole(bed, packed, least=0.99, **options):
+def run_whole(bed, packed, least=0.9, **options):
     pvp = Pvp(bed, trust=1, **options)
     run(pvp, packed, least * len(pvp.sent))
     pcap.check_same(pvp.end(), pvp.expected())
@@ -75,7 +77,7 @@ def long_ring(bed):
 def run_headers(bed, packed):
     """Unicast ones: the others are in no queue of the guest's, and are copied to it, but not from it."""
     pvp = Pvp(bed, queues=2, nic_queues=3, trust=0, rxq=1, rate=RATE, **SEGMENTS)
-    run(pvp, packed, sum(len(frame) >= WORTH_IT for frame in pvp.sent) * 0.99)
+    run(pvp, packed, sum(len(frame) >= WORTH_IT for frame in pvp.sent) * 0.9)
     copied = sent_by_guest(pvp)["packets"] - sent_by_guest(pvp)["borrowed"]
     check(copied >= sum(len(frame) < WORTH_IT for frame in pvp.sent), f"only {copied} packets were copied")
     for unicast in (True, False):
@@ -130,7 +132,7 @@ def other_uplink(bed):
     _, port = pvp.switch.telemetry.ask("/emunic/list")
     pvp.switch.telemetry.ask("/emunic/start", port)
     wait_until(lambda: pvp.switch.stats(other)["opackets"] >= len(sent), 30, "all frames to return")
-    check(sent_by_guest(pvp)["borrowed"] >= 0.99 * len(sent), "packets were not borrowed")
+    check(sent_by_guest(pvp)["borrowed"] >= 0.9 * len(sent), "packets were not borrowed")
     check_returned(pvp)
     check_equal(pvp.switch.xstats(other)["iommu_faults"], 0, "iommu_faults")
     check_equal(pvp.switch.xstats(other)["iovtee_tx_q0_copy_drops"], 0, "copy_drops")
