@@ -6,7 +6,7 @@
  * switch polls each queue from one lcore, and shuts that out before it changes the queue.
  *
  * Packets may be borrowed instead of copied: they stay in the guest's memory until the last NIC has read
- * them, and come back on any lcore (borrow.h). A queue with packets out when it is destroyed stays in
+ * them, and come back on any lcore. A queue with packets out when it is destroyed stays in
  * memory, holding its guest memory, until the last one is back.
  */
 #ifndef IOVT_TXQ_H

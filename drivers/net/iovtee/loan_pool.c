@@ -11,12 +11,12 @@
 #include "control.h"
 #include "loan_pool.h"
 #include "log.h"
+#include "pinned.h"
 
 /* Ids told to the engine at a time: bounds the array on the stack. */
 #define BATCH 64
 
-/* After this time, whoever freed the last mbuf has left the mempool's functions. */
-#define GRACE_US 10000
+#define SWEEP_US 10000
 
 int32_t loan_ops_index;
 
@@ -125,25 +125,16 @@ RTE_INIT(register_ops)
 /* How one object looks. */
 struct pattern {
 	struct loan_pool *lp;
-	const struct rte_mbuf *like;
-	uint16_t app_priv; /* bytes of private area that the application knows of */
-	uint16_t priv;     /* with ours behind them */
-	uint16_t room;     /* for headers */
+	struct pinned_look look;
+	uint16_t room; /* for headers */
 	uint16_t shinfo_offset;
-	uint16_t port;
 	bool uneven; /* the objects are not in a row */
 };
 
-/* The last clone of a packet is gone, after the mbuf itself was freed: now free that. */
 static void
-free_pinned(void *addr, void *opaque)
+free_loan(void *addr, void *mbuf)
 {
-	struct rte_mbuf *m = opaque;
-
-	rte_mbuf_ext_refcnt_set(m->shinfo, 1);
-	m->next = NULL;
-	m->nb_segs = 1;
-	rte_mbuf_raw_free(m);
+	pinned_free(mbuf);
 }
 
 static void
@@ -157,19 +148,8 @@ init_obj(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
 		p->lp->first = obj;
 	if (m != loan_mbuf(p->lp, idx) || index_of(p->lp, m) != idx)
 		p->uneven = true;
-	memset(m, 0, sizeof(*m) + p->priv);
-	memcpy(m + 1, p->like + 1, p->app_priv);
-	m->priv_size = p->priv;
-	m->pool = mp;
-	m->nb_segs = 1;
-	m->port = p->port;
-	m->data_off = RTE_PKTMBUF_HEADROOM;
-	rte_mbuf_refcnt_set(m, 1);
-	shinfo->free_cb = free_pinned;
-	shinfo->fcb_opaque = m;
-	rte_mbuf_ext_refcnt_set(shinfo, 1);
-	m->shinfo = shinfo;
-	m->buf_addr = (char *)m + sizeof(*m) + p->priv;
+	pinned_init(mp, m, &p->look, shinfo, free_loan);
+	m->buf_addr = (char *)m + sizeof(*m) + p->look.priv;
 	rte_mbuf_iova_set(m, rte_mem_virt2iova(m->buf_addr));
 	m->buf_len = p->room;
 	/* In physical memory, the room may lie in two pages. */
@@ -208,7 +188,7 @@ make_mempool(struct loan_pool *lp, uint32_t n, const struct pattern *p, int sock
 {
 	const struct rte_pktmbuf_pool_private priv = {
 		.mbuf_data_room_size = p->room,
-		.mbuf_priv_size = p->priv,
+		.mbuf_priv_size = p->look.priv,
 		.flags = RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF,
 	};
 	char name[RTE_MEMPOOL_NAMESIZE];
@@ -217,8 +197,8 @@ make_mempool(struct loan_pool *lp, uint32_t n, const struct pattern *p, int sock
 
 	snprintf(name, sizeof(name), "iovtee_loan_%u", serial++);
 	/* No per-lcore cache: the guest waits for what would be in it. */
-	lp->mp = rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + p->priv + p->room, 0,
-		sizeof(priv), socket, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	lp->mp = rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + p->look.priv + p->room,
+		0, sizeof(priv), socket, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (lp->mp == NULL)
 		return -rte_errno;
 	lp->stride = lp->mp->header_size + lp->mp->elt_size + lp->mp->trailer_size;
@@ -249,26 +229,30 @@ place_shinfo(struct pattern *p)
 		.align = __alignof__(struct rte_mbuf_ext_shared_info),
 	};
 	int offset = rte_mbuf_dynfield_register(&field);
+	struct pinned_look *look = &p->look;
 
-	p->priv = p->app_priv;
+	look->priv = look->app_priv;
 	if (offset < 0)
-		p->priv += field.size;
-	p->priv = RTE_ALIGN(p->priv, RTE_CACHE_LINE_SIZE);
-	p->shinfo_offset = offset >= 0 ? offset
-				       : (int)(sizeof(struct rte_mbuf) + p->priv - field.size);
+		look->priv += field.size;
+	look->priv = RTE_ALIGN(look->priv, RTE_CACHE_LINE_SIZE);
+	if (offset < 0)
+		offset = sizeof(struct rte_mbuf) + look->priv - field.size;
+	p->shinfo_offset = offset;
 }
 
 /* Like the sample, which is an mbuf of the application's pool. */
 static int
-fill(struct loan_pool *lp, uint32_t ids, const struct rte_mbuf *like, uint16_t port, int socket)
+fill(struct loan_pool *lp, uint32_t ids, const struct rte_mbuf *like)
 {
-	struct pattern p = {.lp = lp, .like = like, .port = port};
+	struct pattern p = {
+		.lp = lp,
+		.look = {.like = like, .app_priv = rte_pktmbuf_priv_size(like->pool)},
+	};
 	int ret;
 
-	p.app_priv = rte_pktmbuf_priv_size(like->pool);
 	place_shinfo(&p);
 	p.room = lp->headers ? RTE_PKTMBUF_HEADROOM + LOAN_HEADERS : 0;
-	ret = make_mempool(lp, lp->headers ? 2 * ids : ids, &p, socket);
+	ret = make_mempool(lp, lp->headers ? 2 * ids : ids, &p, like->pool->socket_id);
 	if (ret < 0)
 		return ret;
 	rte_mempool_obj_iter(lp->mp, init_obj, &p);
@@ -291,44 +275,74 @@ loan_pool_create(uint16_t ids, struct rte_mempool *like, uint16_t port, uint16_t
 {
 	struct loan_pool *lp = rte_zmalloc("iovtee_loan", sizeof(*lp), RTE_CACHE_LINE_SIZE);
 	struct rte_mbuf *sample = rte_pktmbuf_alloc(like);
-	int ret = -ENOMEM;
+	int ret = sample == NULL ? -ENOBUFS : -ENOMEM;
 
 	if (lp != NULL && sample != NULL) {
+		lp->ids = ids;
 		lp->headers = headers;
 		lp->like = like;
 		lp->dma = dma;
 		lp->rearm = rearm_word(data_off, port);
 		lp->headers_out = rte_zmalloc("iovtee_loan", ids, RTE_CACHE_LINE_SIZE);
-		ret = lp->headers_out == NULL ? -ENOMEM
-					      : fill(lp, ids, sample, port, like->socket_id);
+		ret = lp->headers_out == NULL ? -ENOMEM : fill(lp, ids, sample);
 	}
 	rte_pktmbuf_free(sample);
 	if (ret == 0)
 		return lp;
 	IOVTEE_LOG(ERR,
 		"no mbufs for zero-copy transmit, the guest's packets are copied: %s; reserve more "
-		"hugepages",
-		rte_strerror(-ret));
+		"hugepages, or make pool %s larger",
+		rte_strerror(-ret), like->name);
 	if (lp != NULL)
 		loan_pool_free(lp);
 	return NULL;
 }
 
+static bool
+headers_are_out(const struct loan_pool *lp)
+{
+	for (uint32_t id = 0; id < lp->ids; id++)
+		if (loan_headers_out(lp, id))
+			return true;
+	return false;
+}
+
+static void sweep(void *arg);
+
 static void
-reap_later(void *arg)
+sweep_later(void)
+{
+	if (rte_eal_alarm_set(SWEEP_US, sweep, NULL) != 0)
+		IOVTEE_LOG(WARNING,
+			"the mbufs of a guest that is gone stay until the next one goes");
+}
+
+/*
+ * Free the pools whose packets and headers are all back. At the second sweep that finds them so: whoever freed the
+ * last mbuf has left the mempool's functions by then.
+ */
+static void
+sweep(void *arg)
 {
 	struct loan_pool **at = &retired, *lp;
+	bool again = false;
 
 	control_lock();
 	while ((lp = *at) != NULL) {
-		if (!__atomic_load_n(&lp->gone, __ATOMIC_ACQUIRE)) {
-			at = &lp->next;
+		if (lp->idle) {
+			*at = lp->next;
+			loan_pool_free(lp);
 			continue;
 		}
-		*at = lp->next;
-		loan_pool_free(lp);
+		if (__atomic_load_n(&lp->gone, __ATOMIC_ACQUIRE)) {
+			lp->idle = !headers_are_out(lp);
+			again = true;
+		}
+		at = &lp->next;
 	}
 	control_unlock();
+	if (again)
+		sweep_later();
 }
 
 void
@@ -344,7 +358,5 @@ loan_pool_gone(void *pool)
 	struct loan_pool *lp = pool;
 
 	__atomic_store_n(&lp->gone, true, __ATOMIC_RELEASE);
-	if (rte_eal_alarm_set(GRACE_US, reap_later, NULL) != 0)
-		IOVTEE_LOG(WARNING,
-			"the mbufs of a guest that is gone stay until the next one goes");
+	sweep_later();
 }

@@ -30,7 +30,8 @@ struct loan_pool {
 	char *end;        /* up to here */
 	uint32_t stride;  /* bytes from one to the next, a multiple of a cache line */
 	uint32_t inverse; /* of the stride in cache lines, times 2^32, rounded up */
-	bool headers;     /* two mbufs per id: headers and rest */
+	uint16_t ids;
+	bool headers; /* two mbufs per id: headers and rest */
 	struct iovt_txq *txq;
 	uint8_t *headers_out; /* [ids]: the first mbuf of this id is not back yet */
 	uint64_t rearm;       /* data_off, refcnt, nb_segs, port of an mbuf in guest memory */
@@ -38,7 +39,8 @@ struct loan_pool {
 	struct rte_mempool *like;     /* the application's own */
 	const struct rte_device *dma; /* which reaches the guest's memory */
 	struct loan_pool *next;       /* pools that wait for their last mbuf */
-	bool gone;                    /* it came */
+	bool gone;                    /* the last packet came back */
+	bool idle;                    /* all headers, too */
 };
 
 static inline struct rte_mbuf *
@@ -99,7 +101,7 @@ loan_unhide(struct rte_mbuf *m)
 struct loan_pool *loan_pool_create(uint16_t ids, struct rte_mempool *like, uint16_t port,
 	uint16_t data_off, bool headers, const struct rte_device *dma);
 
-/** No more loans; freed once the queue has told of its last packet, by loan_pool_gone(). */
+/** No more loans; freed once the queue has told of its last packet, and all headers are back. */
 void loan_pool_retire(struct loan_pool *lp);
 
 /** The queue is gone, and all of its packets are back: struct iovt_txq_conf's release. Any lcore. */

@@ -133,9 +133,10 @@ mapping_uplink_gone(struct uplink *up)
 		forget_tee(q);
 		q->map.reason = MAP_UPLINK_GONE;
 		up->claim[i] = NULL;
-		if (q->port->uplink != NULL)
-			ports[n++] = q->port;
+		if (q->port->uplink == NULL)
+			continue;
 		forget_uplink(q->port);
+		ports[n++] = q->port;
 	}
 	if (rte_eth_dev_info_get(up->phys_port, &info) == 0)
 		guest_forget_device(info.device);

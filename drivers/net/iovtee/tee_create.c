@@ -5,6 +5,7 @@
 #include <rte_errno.h>
 
 #include "log.h"
+#include "pinned.h"
 #include "tee_pool.h"
 
 /*
@@ -16,28 +17,21 @@
 /* How one object of the application's pool looks, to be repeated in every object of ours. */
 struct pattern {
 	struct tee_pool *tee;
-	const struct rte_mbuf *like;
-	uint16_t app_priv; /* bytes of private area that the application knows of */
-	uint16_t priv;     /* with ours behind them */
+	struct pinned_look look;
 	uint16_t data_room;
 };
 
-/* The last clone of a bound mbuf is gone, after the mbuf itself was freed: now free that. */
+/* Tells a bound mbuf, too: see tee_root. */
 static void
-free_pinned(void *addr, void *opaque)
+free_bound(void *addr, void *mbuf)
 {
-	struct rte_mbuf *m = opaque;
-
-	rte_mbuf_ext_refcnt_set(m->shinfo, 1);
-	m->next = NULL;
-	m->nb_segs = 1;
-	rte_mbuf_raw_free(m);
+	pinned_free(mbuf);
 }
 
 const struct rte_mbuf *
 tee_root(const struct rte_mbuf *seg)
 {
-	if (!RTE_MBUF_HAS_EXTBUF(seg) || seg->shinfo->free_cb != free_pinned)
+	if (!RTE_MBUF_HAS_EXTBUF(seg) || seg->shinfo->free_cb != free_bound)
 		return NULL;
 	return seg->shinfo->fcb_opaque;
 }
@@ -59,20 +53,8 @@ init_obj(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
 {
 	const struct pattern *p = arg;
 	struct rte_mbuf *m = obj;
-	struct tee_rec *rec = tee_rec(p->tee, m);
 
-	memset(m, 0, sizeof(*m) + p->priv);
-	memcpy(m + 1, p->like + 1, p->app_priv);
-	m->priv_size = p->priv;
-	m->pool = mp;
-	m->nb_segs = 1;
-	m->port = RTE_MBUF_PORT_INVALID;
-	m->data_off = RTE_PKTMBUF_HEADROOM;
-	rte_mbuf_refcnt_set(m, 1);
-	rec->shinfo.free_cb = free_pinned;
-	rec->shinfo.fcb_opaque = m;
-	rte_mbuf_ext_refcnt_set(&rec->shinfo, 1);
-	m->shinfo = &rec->shinfo;
+	pinned_init(mp, m, &p->look, &tee_rec(p->tee, m)->shinfo, free_bound);
 	tee_use_host_buf(p->tee, m);
 }
 
@@ -81,15 +63,15 @@ create_like(const char *name, unsigned int n, struct pattern *p, int socket)
 {
 	struct rte_pktmbuf_pool_private priv = {
 		.mbuf_data_room_size = p->data_room,
-		.mbuf_priv_size = p->priv,
+		.mbuf_priv_size = p->look.priv,
 		.flags = RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF,
 	};
 	struct rte_mempool *mp;
 	int ret;
 
 	/* No per-lcore cache: it would hide bound buffers, and mix them with others. */
-	mp = rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + p->priv + p->data_room, 0,
-		sizeof(priv), socket, 0);
+	mp = rte_mempool_create_empty(name, n,
+		sizeof(struct rte_mbuf) + p->look.priv + p->data_room, 0, sizeof(priv), socket, 0);
 	if (mp == NULL)
 		return NULL;
 	ret = rte_mempool_set_ops_byname(mp, "iovtee", NULL);
@@ -108,8 +90,8 @@ create_like(const char *name, unsigned int n, struct pattern *p, int socket)
 		rte_mempool_free(mp);
 		return NULL;
 	}
-	p->tee->rec_offset = sizeof(struct rte_mbuf) + p->priv - sizeof(struct tee_rec);
-	p->tee->host_offset = sizeof(struct rte_mbuf) + p->priv;
+	p->tee->rec_offset = sizeof(struct rte_mbuf) + p->look.priv - sizeof(struct tee_rec);
+	p->tee->host_offset = sizeof(struct rte_mbuf) + p->look.priv;
 	p->tee->host_len = p->data_room;
 	rte_mempool_obj_iter(mp, init_obj, p);
 	p->tee->is_tee = true;
@@ -128,10 +110,10 @@ tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like)
 		rte_errno = ENOBUFS;
 		return NULL;
 	}
-	p.like = sample;
-	p.app_priv = rte_pktmbuf_priv_size(like);
+	p.look.like = sample;
+	p.look.app_priv = rte_pktmbuf_priv_size(like);
 	/* The record in one cache line, and the host buffer at the start of one. */
-	p.priv = RTE_ALIGN(p.app_priv + sizeof(struct tee_rec), RTE_CACHE_LINE_SIZE);
+	p.look.priv = RTE_ALIGN(p.look.app_priv + sizeof(struct tee_rec), RTE_CACHE_LINE_SIZE);
 	p.data_room = rte_pktmbuf_data_room_size(like);
 	mp = create_like(name, n, &p, like->socket_id);
 	if (mp == NULL)

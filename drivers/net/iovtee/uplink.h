@@ -148,8 +148,9 @@ void uplink_free_tees(struct uplink *up);
  */
 void uplink_reap(struct uplink *up);
 
-/** Let that happen, or not, while the physical port runs. With the control lock held. */
+/** Let that happen, or not, while the physical port or queue runs. With the control lock held. */
 void uplink_allow_reaping(struct uplink *up, bool allow);
+void uplink_txq_allow_reaping(struct uplink_txq *q, bool allow);
 
 /** Can the NIC's driver do it? Control thread. */
 bool uplink_can_reap(const struct uplink *up);

@@ -311,20 +311,31 @@ rx_queue_stop(struct rte_eth_dev *dev, uint16_t queue)
 static int
 tx_queue_start(struct rte_eth_dev *dev, uint16_t queue)
 {
-	int ret = rte_eth_dev_tx_queue_start(phys(dev), queue);
+	int ret;
 
-	if (ret == 0)
+	control_lock();
+	ret = rte_eth_dev_tx_queue_start(phys(dev), queue);
+	if (ret == 0) {
+		uplink_txq_allow_reaping(dev->data->tx_queues[queue], true);
 		dev->data->tx_queue_state[queue] = RTE_ETH_QUEUE_STATE_STARTED;
+	}
+	control_unlock();
 	return ret;
 }
 
 static int
 tx_queue_stop(struct rte_eth_dev *dev, uint16_t queue)
 {
-	int ret = rte_eth_dev_tx_queue_stop(phys(dev), queue);
+	int ret;
 
+	control_lock();
+	uplink_txq_allow_reaping(dev->data->tx_queues[queue], false);
+	ret = rte_eth_dev_tx_queue_stop(phys(dev), queue);
 	if (ret == 0)
 		dev->data->tx_queue_state[queue] = RTE_ETH_QUEUE_STATE_STOPPED;
+	else
+		uplink_txq_allow_reaping(dev->data->tx_queues[queue], true);
+	control_unlock();
 	return ret;
 }
 
@@ -332,8 +343,13 @@ static int
 tx_done_cleanup(void *queue, uint32_t n)
 {
 	struct uplink_txq *q = queue;
+	int ret;
 
-	return rte_eth_tx_done_cleanup(q->phys_port, q->queue, n);
+	/* Others may reap it at the same time. */
+	iovt_lock_take(&q->lock);
+	ret = rte_eth_tx_done_cleanup(q->phys_port, q->queue, n);
+	iovt_lock_release(&q->lock);
+	return ret;
 }
 
 const struct eth_dev_ops uplink_ops = {

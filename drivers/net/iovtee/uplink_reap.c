@@ -25,7 +25,7 @@ uplink_reap(struct uplink *up)
 	for (unsigned int i = 0; i < up->data->nb_tx_queues; i++) {
 		struct uplink_txq *q = up->txq[i];
 
-		if (q == NULL || !__atomic_load_n(&q->loans, __ATOMIC_RELAXED) ||
+		if (q == NULL || !__atomic_load_n(&q->loans, __ATOMIC_ACQUIRE) ||
 			!iovt_lock_try(&q->lock))
 			continue;
 		if (q->reapable)
@@ -36,15 +36,17 @@ uplink_reap(struct uplink *up)
 }
 
 void
+uplink_txq_allow_reaping(struct uplink_txq *q, bool allow)
+{
+	iovt_lock_take(&q->lock);
+	q->reapable = allow;
+	iovt_lock_release(&q->lock);
+}
+
+void
 uplink_allow_reaping(struct uplink *up, bool allow)
 {
-	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++) {
-		struct uplink_txq *q = up->txq[i];
-
-		if (q == NULL)
-			continue;
-		iovt_lock_take(&q->lock);
-		q->reapable = allow;
-		iovt_lock_release(&q->lock);
-	}
+	for (unsigned int i = 0; i < UPLINK_QUEUES_MAX; i++)
+		if (up->txq[i] != NULL)
+			uplink_txq_allow_reaping(up->txq[i], allow);
 }

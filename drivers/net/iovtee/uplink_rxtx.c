@@ -177,7 +177,7 @@ copy_for_stranger(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mbu
  * Isolation: a packet that the NIC wrote into the memory of a guest which is not trusted may leave only
  * through that guest's own port, since the guest could have rewritten it after the switch classified it.
  *
- * Returns the packet, or NULL: dropped. *pool: of loans that need no such look.
+ * Returns the packet, or NULL: dropped. *pool: of loans that need no such look, and are hidden in the same way.
  */
 static __rte_noinline struct rte_mbuf *
 screen_one(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mempool **pool)
@@ -187,13 +187,15 @@ screen_one(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mempool **
 		q->isolation_drops++;
 		return NULL;
 	}
-	for (const struct rte_mbuf *seg = m; seg != NULL; seg = seg->next) {
+	for (struct rte_mbuf *seg = m; seg != NULL; seg = seg->next) {
 		if (!loan_is(seg))
 			continue;
 		if (loan_pool_of(seg)->dma != q->dma)
 			return copy_for_stranger(q, m, seg);
-		__atomic_store_n(&q->loans, true, __ATOMIC_RELAXED);
+		/* What was sent without the lock is visible to whoever takes it because of this. */
+		__atomic_store_n(&q->loans, true, __ATOMIC_RELEASE);
 		*pool = seg->pool;
+		loan_hide(seg);
 	}
 	return m;
 }
@@ -212,22 +214,16 @@ screen(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i], *last = m;
+		const bool plain = !(m->ol_flags & NOT_PLAIN);
 
-		if (!(m->ol_flags & NOT_PLAIN)) {
-			if (m->nb_segs == 2)
-				last = m->next;
-			else if (m->nb_segs == 1)
-				goto keep;
-		}
-		if (unlikely(last->pool != pool || last->next != NULL)) {
-			m = screen_one(q, m, &pool);
-			if (m == NULL)
-				continue;
-		}
-		if (last->pool == pool)
+		if (plain && m->nb_segs == 2)
+			last = m->next;
+		if (last->pool == pool && last->next == NULL)
 			loan_hide(last);
-keep:
-		pkts[kept++] = m;
+		else if (!plain || m->nb_segs > 1)
+			m = screen_one(q, m, &pool);
+		if (likely(m != NULL))
+			pkts[kept++] = m;
 	}
 	return kept;
 }

@@ -9,7 +9,7 @@
  *   vhost_ops.c     ethdev operations            mapping*.c     queues on to the uplink and off
  *   vhost_queue.c   queues up and down           vhost_announce.c  RARP after a migration
  *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
- *   vhost_limit.c   the guest's MTU
+ *   vhost_limit.c   the guest's MTU              vhost_loans.c     may it be without a copy?
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
@@ -39,6 +39,9 @@
 /* The two virtqueues of queue pair i, as vhost-user numbers them. */
 #define VHOST_VRING_RX(i) (2 * (i))     /* guest receives: our Tx queue */
 #define VHOST_VRING_TX(i) (2 * (i) + 1) /* guest transmits: our Rx queue */
+
+/* How long what is inside the switch is waited for at revocation. */
+#define VHOST_REVOKE_WAIT_US 20000
 
 struct vhost_port;
 
@@ -237,6 +240,23 @@ unsigned int vhost_wait_for_lent(struct iovt_rxq *rxq);
 
 /** Let go of the guest's memory: after this, the next queue that comes up maps it anew. */
 void vhost_drop_guest(struct vhost_port *p);
+
+/* vhost_loans.c: with the control lock held */
+
+/**
+ * May packets be sent out of the guest's memory? Only where the NIC reaches that, and its driver can be told to let
+ * go of what it has sent; and, where headers are copied, if the switch takes packets in two pieces.
+ */
+bool vhost_may_borrow(const struct vhost_port *p);
+
+/** What a queue needs for that, if it may be, before it is made: into *c and q->loans. */
+void vhost_make_loans(struct vhost_rxq *q, struct iovt_txq_conf *c);
+
+/** It was not made. */
+void vhost_drop_loans(struct vhost_rxq *q);
+
+/** Wait, for a bounded time, for packets that are out: NICs let go of them. */
+void vhost_wait_for_borrowed(const struct vhost_port *p, struct iovt_txq *txq);
 
 /* vhost_rx.c */
 uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);

@@ -20,9 +20,6 @@ struct loans {
 	struct vhost_batch b;
 	const struct iovt_txq *txq;
 	struct loan_pool *lp;
-	char *first;     /* of lp, */
-	uint64_t stride; /* and ready at hand */
-	uint64_t rearm;
 	unsigned int left;           /* packets that come, at most */
 	unsigned int no_mbuf;        /* packets left in the ring for want of mbufs */
 	unsigned int copies, spares; /* so many of them are used, of so many */
@@ -33,20 +30,28 @@ struct loans {
 static __rte_noinline bool
 get_spares(struct loans *l, size_t k)
 {
-	if (rte_mempool_get_bulk(l->b.q->pool, (void **)l->spare, l->left - k) < 0) {
-		l->no_mbuf = l->left - k;
+	if (rte_mempool_get_bulk(l->b.q->pool, (void **)l->spare, l->left - k) < 0)
 		return false;
-	}
 	l->copies = 0;
 	l->spares = l->left - k;
 	vhost_rx_fetch_buffers(l->spare, l->spares);
 	return true;
 }
 
+/* There is one for the k-th packet, or that and what is behind it is left in the ring. */
+static inline bool
+has_spare(struct loans *l, size_t k)
+{
+	if (likely(l->copies < l->spares) || get_spares(l, k))
+		return true;
+	l->no_mbuf = l->left - k;
+	return false;
+}
+
 static __rte_always_inline enum iovt_tx_fate
 copy(struct loans *l, size_t k, const struct iovt_frame *f)
 {
-	if (unlikely(l->copies == l->spares) && !get_spares(l, k))
+	if (unlikely(!has_spare(l, k)))
 		return IOVT_TX_LEFT;
 	l->b.pkts[k] = l->spare[l->copies++];
 	vhost_rx_copy(&l->b, l->b.pkts[k], f);
@@ -58,7 +63,7 @@ copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr
 {
 	struct loans *l = ctx;
 
-	if (l->copies == l->spares && !get_spares(l, k))
+	if (!has_spare(l, k))
 		return -ENOMEM;
 	l->b.pkts[k] = l->spare[l->copies];
 	if (vhost_rx_copy_pieces(&l->b, l->b.pkts[k], piece, nr, len) < 0)
@@ -71,12 +76,12 @@ copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr
 static __rte_always_inline void
 lay_over(struct rte_mbuf *m, const struct loans *l, const struct iovt_frame *f, uint32_t skip)
 {
-	const uint16_t data_off = (uint16_t)l->rearm;
+	const uint16_t data_off = (uint16_t)l->lp->rearm;
 
 	m->buf_addr = (char *)(uintptr_t)f->data + skip - data_off;
 	rte_mbuf_iova_set(m, f->iova + skip - data_off);
 	m->buf_len = f->len - skip + data_off;
-	vhost_rx_describe(m, l->rearm, RTE_MBUF_F_EXTERNAL, f->len - skip);
+	vhost_rx_describe(m, l->lp->rearm, RTE_MBUF_F_EXTERNAL, f->len - skip);
 }
 
 static __rte_always_inline enum iovt_tx_fate
@@ -87,7 +92,7 @@ borrow_whole(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 
 	if (unlikely(!may_borrow))
 		return copy(l, k, f);
-	m = (struct rte_mbuf *)(l->first + f->id * l->stride);
+	m = loan_mbuf(l->lp, f->id);
 	lay_over(m, l, f, 0);
 	l->b.pkts[k] = m;
 	l->b.bytes += f->len;
@@ -102,8 +107,8 @@ borrow_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 
 	if (!may_borrow || unlikely(loan_headers_out(l->lp, f->id)))
 		return copy(l, k, f);
-	head = (struct rte_mbuf *)(l->first + 2 * f->id * l->stride);
-	rest = (struct rte_mbuf *)((char *)head + l->stride);
+	head = loan_mbuf(l->lp, 2 * f->id);
+	rest = loan_mbuf(l->lp, 2 * f->id + 1);
 	l->lp->headers_out[f->id] = 1;
 	vhost_rx_describe(head, l->b.q->rearm, 0, LOAN_HEADERS);
 	rte_memcpy(rte_pktmbuf_mtod(head, void *), f->data, LOAN_HEADERS);
@@ -136,9 +141,6 @@ borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool whol
 	l.b = (struct vhost_batch){pkts, q, 0};
 	l.txq = txq;
 	l.lp = q->loans;
-	l.first = l.lp->first;
-	l.stride = l.lp->stride;
-	l.rearm = l.lp->rearm;
 	l.no_mbuf = l.copies = l.spares = 0;
 	iovt_lock_take(&txq->lock);
 	l.left = iovt_tx_ready(txq, f, n);

@@ -56,7 +56,7 @@ info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_rx_queues = VHOST_PORT_QUEUES_MAX;
 	info->max_tx_queues = VHOST_PORT_QUEUES_MAX;
 	info->min_rx_bufsize = 0;
-	/* SCATTER asks for packets in several mbufs: see vhost_queue.c, loans. */
+	/* SCATTER asks for packets in several mbufs: see vhost_loans.c. */
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_SCATTER;
 	/* Nothing is left to be prepared by the application: there is no tx_pkt_prepare. */
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_VLAN_INSERT |

@@ -10,9 +10,6 @@
 #include "log.h"
 #include "vhost.h"
 
-/* How long buffers that are inside the switch are waited for at revocation. */
-#define REVOKE_WAIT_US 20000
-
 static bool
 has_feature(const struct vhost_port *p, unsigned int bit)
 {
@@ -188,7 +185,7 @@ vhost_wait_for_lent(struct iovt_rxq *rxq)
 {
 	unsigned int lent = iovt_rxq_look(rxq).lent;
 
-	for (unsigned int us = 0; lent != 0 && us < REVOKE_WAIT_US; us += 10) {
+	for (unsigned int us = 0; lent != 0 && us < VHOST_REVOKE_WAIT_US; us += 10) {
 		rte_delay_us_sleep(10);
 		lent = iovt_rxq_look(rxq).lent;
 	}
@@ -238,52 +235,6 @@ sync_txq(struct vhost_txq *q, bool ready)
 
 /* ---- from the guest ---- */
 
-/*
- * Packets are sent out of the guest's memory only where every condition for it holds: that the NIC reaches that
- * memory, and can be told to let go of what it has sent; and, where headers are copied, that the switch takes
- * packets in two pieces (SCATTER, and MULTI_SEGS on the uplink). Not during a migration, which has enough to do.
- */
-static bool
-may_borrow(const struct vhost_port *p)
-{
-	return p->conf.loans != VHOST_LOANS_OFF && p->uplink != NULL && guest_dma_ok(p->guest) &&
-		!has_feature(p, VHOST_F_LOG_ALL) && uplink_can_reap(p->uplink) &&
-		(p->conf.loans == VHOST_LOANS_WHOLE ||
-			((p->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) &&
-				uplink_takes_segments(p->uplink)));
-}
-
-static void
-drop_loans(struct vhost_rxq *q)
-{
-	if (q->loans == NULL)
-		return;
-	loan_pool_retire(q->loans);
-	loan_pool_gone(q->loans);
-	q->loans = NULL;
-}
-
-/* One in this many ring entries is kept for copies: the guest has room to go on, however long NICs take. */
-#define KEPT_FOR_COPIES 8
-
-static void
-make_loans(struct vhost_rxq *q, struct iovt_txq_conf *c)
-{
-	const struct vhost_port *p = q->port;
-	const bool whole = p->conf.loans == VHOST_LOANS_WHOLE;
-	uint16_t headroom = p->conf.strict_headroom ? c->hdr_len : RTE_PKTMBUF_HEADROOM;
-
-	if (!may_borrow(p))
-		return;
-	q->loans = loan_pool_create(c->ring.size, q->pool, p->data->port_id, whole ? headroom : 0,
-		!whole, mapping_dma_device(p));
-	if (q->loans == NULL)
-		return;
-	c->borrow_max = c->ring.size - c->ring.size / KEPT_FOR_COPIES;
-	c->release = loan_pool_gone;
-	c->ctx = q->loans;
-}
-
 static void
 rxq_up(struct vhost_rxq *q)
 {
@@ -295,13 +246,13 @@ rxq_up(struct vhost_rxq *q)
 	if (ret == -EAGAIN)
 		return;
 	if (ret == 0) {
-		make_loans(q, &c);
+		vhost_make_loans(q, &c);
 		ret = iovt_txq_create(&c, &txq);
 	}
 	if (ret < 0) {
 		IOVTEE_LOG(ERR, "%s q%u: the guest's transmit ring is unusable: %s", p->data->name,
 			q->queue, strerror(-ret));
-		drop_loans(q);
+		vhost_drop_loans(q);
 		return;
 	}
 	if (q->loans != NULL)
@@ -325,18 +276,6 @@ add_tx_stats(struct iovt_txq_stats *sum, const struct iovt_txq_stats *s)
 	sum->overdue += s->overdue;
 }
 
-/* NICs let go of what they have sent; what they have not, they are about to send. */
-static void
-wait_for_borrowed(const struct vhost_port *p, struct iovt_txq *txq)
-{
-	for (unsigned int us = 0; iovt_txq_out(txq) > 0 && us < REVOKE_WAIT_US; us += 10) {
-		if (us > 0)
-			rte_delay_us_sleep(10);
-		if (p->uplink != NULL)
-			uplink_reap(p->uplink);
-	}
-}
-
 static void
 rxq_down(struct vhost_rxq *q)
 {
@@ -350,7 +289,7 @@ rxq_down(struct vhost_rxq *q)
 	q->txq = NULL;
 	q->call.fd = -1;
 	gate_open(&q->gate);
-	wait_for_borrowed(p, txq);
+	vhost_wait_for_borrowed(p, txq);
 	if (q->loans != NULL)
 		loan_pool_retire(q->loans);
 	q->loans = NULL;
@@ -386,7 +325,7 @@ sync_rxq(struct vhost_rxq *q, bool ready)
 
 	if (enabled && !q->set_up)
 		report_unpolled(q);
-	if (q->loans != NULL && !may_borrow(q->port))
+	if (q->loans != NULL && !vhost_may_borrow(q->port))
 		rxq_down(q);
 	if (want && q->txq == NULL)
 		rxq_up(q);

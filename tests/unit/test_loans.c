@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a switch may do with the mbufs of packets that stay in a guest's memory: the guest gets each back when
+ * the last who holds it is done, and the mbufs go when the queue is gone and the last of them is back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include "fake_guest.h"
+#include "vhost_rx.h"
+
+#define SIZE   64
+#define HDR    12
+#define LEN    1500u
+#define CREDIT (SIZE / 2)
+
+static struct rte_mempool *app_pool;
+static struct vhost_port port;
+static unsigned int reaped;
+
+/* The uplink's, of which there is none here. */
+void
+uplink_reap(struct uplink *up)
+{
+	reaped++;
+}
+
+struct bed {
+	struct fake_guest guest;
+	struct vhost_rxq q;
+	char pool[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mbuf *pkts[SIZE];
+};
+
+/* How the mbufs are, and the guest's ring. */
+struct kind {
+	const struct fake_format *format;
+	bool headers;
+};
+
+static struct bed *
+open_bed(const struct kind *kind)
+{
+	const struct fake_guest_conf guest = {
+		.format = kind->format,
+		.size = SIZE,
+		.start = kind->format->first,
+		.hdr_len = HDR,
+		.sends = true,
+	};
+	struct iovt_txq_conf conf = {.hdr_len = HDR,
+		.borrow_max = CREDIT,
+		.release = loan_pool_gone};
+	struct bed *b = calloc(1, sizeof(*b));
+
+	assert_non_null(b);
+	fake_guest_init(&b->guest, &guest);
+	b->q.port = &port;
+	b->q.call.fd = -1;
+	assert_int_equal(vhost_rx_set_pool(&b->q, app_pool), 0);
+	b->q.loans = loan_pool_create(SIZE, app_pool, 7, kind->headers ? 0 : HDR, kind->headers,
+		NULL);
+	assert_non_null(b->q.loans);
+	snprintf(b->pool, sizeof(b->pool), "%s", b->q.loans->mp->name);
+	conf.ring = fake_guest_ring(&b->guest, guest.start, guest.start);
+	conf.ctx = b->q.loans;
+	assert_int_equal(iovt_txq_create(&conf, &b->q.txq), 0);
+	b->q.loans->txq = b->q.txq;
+	vhost_rx_set_receive(&b->q);
+	/* The first packet is copied: nothing told its region before. */
+	assert_true(fake_guest_send(&b->guest, FAKE_ONE, HDR + LEN, FAKE_LINEAR, 0) >= 0);
+	assert_int_equal(vhost_rx_burst(&b->q, b->pkts, 1), 1);
+	assert_ptr_equal(b->pkts[0]->pool, app_pool);
+	rte_pktmbuf_free(b->pkts[0]);
+	assert_true(fake_guest_reap(&b->guest) >= 0);
+	return b;
+}
+
+/* The queue goes; returns how many packets are out then. */
+static unsigned int
+close_queue(struct bed *b)
+{
+	uint16_t last_avail, last_used;
+	struct iovt_txq_stats stats;
+
+	loan_pool_retire(b->q.loans);
+	return iovt_txq_destroy(b->q.txq, &last_avail, &last_used, &stats);
+}
+
+/* Some sweeps long. */
+static bool
+pool_goes(const struct bed *b)
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		if (rte_mempool_lookup(b->pool) == NULL)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+static void
+close_bed(struct bed *b)
+{
+	assert_int_equal(rte_mempool_in_use_count(app_pool), 0);
+	fake_guest_fini(&b->guest);
+	free(b);
+}
+
+/* Packets seq, seq + 1 .. as the switch gets them. */
+static void
+take(struct bed *b, uint64_t seq, unsigned int n)
+{
+	uint8_t data[LEN];
+
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(
+			fake_guest_send(&b->guest, FAKE_ONE, HDR + LEN, FAKE_LINEAR, seq + i) >= 0);
+	assert_int_equal(vhost_rx_burst(&b->q, b->pkts, n), n);
+	for (unsigned int i = 0; i < n; i++) {
+		struct rte_mbuf *m = b->pkts[i];
+
+		assert_int_equal(m->pkt_len, LEN);
+		assert_true(fake_frame_equal(rte_pktmbuf_read(m, 0, LEN, data), seq + i, LEN));
+	}
+}
+
+static void
+expect_back(struct bed *b, unsigned int n)
+{
+	/* Shown by the poller. */
+	assert_int_equal(vhost_rx_burst(&b->q, b->pkts, 1), 0);
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(fake_guest_reap(&b->guest) >= 0);
+	assert_int_equal(fake_guest_reap(&b->guest), -1);
+}
+
+static struct rte_mbuf *
+loan_in(struct rte_mbuf *m, const struct kind *kind)
+{
+	return kind->headers ? m->next : m;
+}
+
+static void
+in_bulk(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+
+	for (unsigned int lap = 0; lap < 5 * SIZE; lap += 20) {
+		take(b, lap, 20);
+		for (unsigned int i = 0; i < 20; i++) {
+			assert_int_equal(b->pkts[i]->nb_segs, 1 + kind->headers);
+			assert_true(loan_is(loan_in(b->pkts[i], kind)));
+			assert_int_equal(b->pkts[i]->port, kind->headers ? port.data->port_id : 7);
+		}
+		rte_pktmbuf_free_bulk(b->pkts, 20);
+		expect_back(b, 20);
+	}
+	assert_int_equal(close_queue(b), 0);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+/* Beyond the credit packets are copied, and taken all the same. */
+static void
+copies(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+	unsigned int lent = 0;
+
+	take(b, 1, CREDIT + 10);
+	for (unsigned int i = 0; i < CREDIT + 10; i++)
+		lent += loan_is(
+			loan_in(b->pkts[i], kind) != NULL ? loan_in(b->pkts[i], kind) : b->pkts[i]);
+	assert_int_equal(lent, CREDIT);
+	rte_pktmbuf_free_bulk(b->pkts, CREDIT + 10);
+	expect_back(b, CREDIT + 10);
+	assert_int_equal(close_queue(b), 0);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+/* Mbufs of the application's pool run out: counted only if a packet waits for that. */
+static void
+no_mbufs(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+	unsigned int n = rte_mempool_avail_count(app_pool);
+	struct rte_mbuf *held[n];
+
+	assert_int_equal(rte_pktmbuf_alloc_bulk(app_pool, held, n), 0);
+	b->q.copies = true; /* as if the last batch had needed some */
+	take(b, 1, 10);
+	assert_int_equal(b->q.stats.no_mbuf, 0);
+	for (unsigned int i = 0; i < CREDIT - 10 + 5; i++)
+		assert_true(
+			fake_guest_send(&b->guest, FAKE_ONE, HDR + LEN, FAKE_LINEAR, 11 + i) >= 0);
+	assert_int_equal(vhost_rx_burst(&b->q, b->pkts + 10, SIZE - 10), CREDIT - 10);
+	assert_int_equal(b->q.stats.no_mbuf, 5);
+	rte_pktmbuf_free_bulk(held, n);
+	assert_int_equal(vhost_rx_burst(&b->q, b->pkts + CREDIT, SIZE - CREDIT), 5);
+	rte_pktmbuf_free_bulk(b->pkts, CREDIT + 5);
+	expect_back(b, CREDIT + 5);
+	assert_int_equal(close_queue(b), 0);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+/* A mirror's clone keeps the packet from the guest, whoever is done first. */
+static void
+clones(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+
+	for (unsigned int first = 0; first < 2; first++) {
+		struct rte_mbuf *m[2], *loan;
+
+		take(b, first, 1);
+		m[0] = b->pkts[0];
+		m[1] = rte_pktmbuf_clone(m[0], app_pool);
+		assert_non_null(m[1]);
+		/* A driver must not take it for its own. */
+		loan = loan_in(m[0], kind);
+		loan_hide(loan);
+		assert_true(loan_is(loan));
+		rte_pktmbuf_free(m[first]);
+		expect_back(b, 0);
+		rte_pktmbuf_free(m[!first]);
+		expect_back(b, 1);
+	}
+	assert_int_equal(close_queue(b), 0);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+/* As a driver gets them; and what it does not take. */
+static void
+hidden(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+	struct rte_mbuf *loan;
+
+	take(b, 1, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		loan = loan_in(b->pkts[i], kind);
+		loan_hide(loan);
+		assert_false(loan->ol_flags & RTE_MBUF_F_EXTERNAL);
+	}
+	for (struct rte_mbuf *m = b->pkts[1]; m != NULL; m = m->next)
+		loan_unhide(m);
+	assert_true(loan_is(loan));
+	assert_int_equal(loan_is(b->pkts[1]), !kind->headers);
+	rte_pktmbuf_free_bulk(b->pkts, 2);
+	expect_back(b, 2);
+	assert_int_equal(close_queue(b), 0);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+/* Held beyond the end of the queue: guest and mbufs wait, each for its own. */
+static void
+late(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+	struct rte_mbuf *m;
+
+	take(b, 1, 3);
+	m = b->pkts[1];
+	rte_pktmbuf_free(b->pkts[0]);
+	rte_pktmbuf_free(b->pkts[2]);
+	assert_int_equal(close_queue(b), 1);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_true(fake_guest_reap(&b->guest) >= 0);
+	assert_false(pool_goes(b));
+	rte_pktmbuf_free(m);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+/* A switch that keeps the headers, and lets the rest go: an answer, say. */
+static void
+headers_kept(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+	struct rte_mbuf *head;
+
+	if (!kind->headers) {
+		assert_int_equal(close_queue(b), 0);
+		assert_true(pool_goes(b));
+		close_bed(b);
+		return;
+	}
+	take(b, 1, 1);
+	head = b->pkts[0];
+	rte_pktmbuf_free(head->next);
+	head->next = NULL;
+	head->nb_segs = 1;
+	head->pkt_len = head->data_len;
+	expect_back(b, 1);
+	/* Its id comes round, and is copied, as there is no mbuf for the headers. */
+	for (unsigned int i = 0; i < SIZE; i++) {
+		take(b, i, 1);
+		assert_ptr_not_equal(b->pkts[0], head);
+		rte_pktmbuf_free(b->pkts[0]);
+		expect_back(b, 1);
+	}
+	assert_int_equal(close_queue(b), 0);
+	assert_false(pool_goes(b));
+	assert_true(fake_frame_equal(rte_pktmbuf_mtod(head, void *), 1, 14));
+	rte_pktmbuf_free(head);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+/* Packets are out, and nobody sends: NICs are asked. */
+static void
+idle(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+	struct rte_mbuf *none[1], *m;
+
+	port.uplink = (struct uplink *)&port;
+	reaped = 0;
+	for (unsigned int i = 0; i < 1000; i++)
+		assert_int_equal(vhost_rx_burst(&b->q, none, 1), 0);
+	assert_int_equal(reaped, 0);
+	take(b, 1, 1);
+	m = b->pkts[0];
+	for (unsigned int i = 0; i < 1000; i++)
+		assert_int_equal(vhost_rx_burst(&b->q, none, 1), 0);
+	assert_true(reaped > 0);
+	port.uplink = NULL;
+	rte_pktmbuf_free(m);
+	expect_back(b, 1);
+	assert_int_equal(close_queue(b), 0);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
+static void
+run(void (*body)(const struct kind *kind))
+{
+	for (unsigned int i = 0; i < 4; i++)
+		body(&(struct kind){i & 1 ? &fake_packed : &fake_split, i & 2});
+}
+
+#define BODY(name)                                                                                 \
+	static void test_##name(void **state)                                                      \
+	{                                                                                          \
+		run(name);                                                                         \
+	}
+BODY(in_bulk)
+BODY(copies)
+BODY(no_mbufs)
+BODY(clones)
+BODY(hidden)
+BODY(late)
+BODY(headers_kept)
+BODY(idle)
+
+static int
+start(void **state)
+{
+	static struct rte_eth_dev_data data = {.port_id = 3, .name = "test"};
+	const char *args[] = {"test", "-l", "0", "--no-pci", "--no-telemetry", "--no-shconf",
+		"--file-prefix=test-loans", "--no-huge", "-m", "64", "--iova-mode=va"};
+
+	if (rte_eal_init(RTE_DIM(args), (char **)(uintptr_t)args) < 0)
+		return -1;
+	port.data = &data;
+	app_pool = rte_pktmbuf_pool_create("app", 511, 0, 32, RTE_MBUF_DEFAULT_BUF_SIZE,
+		SOCKET_ID_ANY);
+	return app_pool != NULL && loan_ops_index >= 0 ? 0 : -1;
+}
+
+static int
+end(void **state)
+{
+	rte_mempool_free(app_pool);
+	return rte_eal_cleanup();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_bulk),
+		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_no_mbufs),
+		cmocka_unit_test(test_clones),
+		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_headers_kept),
+		cmocka_unit_test(test_idle),
+	};
+
+	return cmocka_run_group_tests_name("loans", tests, start, end);
+}
