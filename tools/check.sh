@@ -81,6 +81,7 @@ suite hugepages 60 sh -c 'tools/hugepages.sh "$0" && echo "ok hugepages"' "$page
 for kind in rel asan tsan; do
 	suite "unit-$kind" 300 tools/unit-tests.py "$kind"
 done
+suite budget 300 tests/budget/run
 suite model 600 tests/model/run
 as_root=tools/as-root.sh
 suite integration 900 tests/integration/run
