@@ -82,6 +82,7 @@ for kind in rel asan tsan; do
 	suite "unit-$kind" 300 tools/unit-tests.py "$kind"
 done
 suite budget 300 tests/budget/run
+suite report 120 tests/report/run
 suite model 600 tests/model/run
 as_root=tools/as-root.sh
 suite integration 900 tests/integration/run

@@ -2,21 +2,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Install the Debian packages that are missing. Does nothing, and needs no root, if none is.
 #
-# Usage: setup.sh build|budget|check
+# Usage: setup.sh build|report|budget|check
 set -eu
 cd "$(dirname "$0")/.."
 
-# The one list of packages: for building and the demo, for make budget, and what the tests need besides.
+# The one list of packages: for building and the demo, for make bench-report and make budget, and what the tests
+# need besides.
 build='gcc libc6-dev meson ninja-build pkg-config dpkg-dev python3 libdpdk-dev dpdk dpdk-dev
 	libpcap-dev libcmocka-dev libjansson-dev iproute2'
+report='gnuplot-nox'
 budget='valgrind'
 check='clang clang-format libclang-rt-dev openvswitch-switch-dpdk shellcheck spin'
 
 case ${1-} in
 build) wanted=$build ;;
+report) wanted="$build $report" ;;
 budget) wanted="$build $budget" ;;
-check) wanted="$build $budget $check" ;;
-*) echo 'usage: setup.sh build|budget|check' >&2; exit 2 ;;
+check) wanted="$build $report $budget $check" ;;
+*) echo 'usage: setup.sh build|report|budget|check' >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null 2>&1; then
