@@ -247,7 +247,9 @@ struct emu {
 
 	bool started;
 	unsigned int starts;
-	bool link_down; /* by the application */
+	bool queues_jammed; /* told by telemetry: Rx queues do not stop any more, */
+	bool jammed;        /* nor does the port */
+	bool link_down;     /* by the application */
 	bool source_on;
 	uint16_t rx_limit; /* longest frame the port takes */
 	uint64_t rx_offloads;

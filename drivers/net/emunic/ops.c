@@ -145,6 +145,12 @@ emu_dev_stop(struct rte_eth_dev *dev)
 }
 
 static int
+dev_stop(struct rte_eth_dev *dev)
+{
+	return __atomic_load_n(&priv(dev)->jammed, __ATOMIC_RELAXED) ? -EIO : emu_dev_stop(dev);
+}
+
+static int
 dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	const struct emu *emu = priv(dev);
@@ -264,7 +270,7 @@ emu_dev_close(struct rte_eth_dev *dev)
 const struct eth_dev_ops emu_ops = {
 	.dev_configure = dev_configure,
 	.dev_start = dev_start,
-	.dev_stop = emu_dev_stop,
+	.dev_stop = dev_stop,
 	.dev_close = emu_dev_close,
 	.dev_set_link_up = dev_set_link_up,
 	.dev_set_link_down = dev_set_link_down,

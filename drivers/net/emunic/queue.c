@@ -202,6 +202,8 @@ emu_rx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
 {
 	if (!priv(dev)->conf.rxq_stop)
 		return -ENOTSUP;
+	if (__atomic_load_n(&priv(dev)->queues_jammed, __ATOMIC_RELAXED))
+		return -EIO;
 	emu_rxq_stop(dev, id);
 	return 0;
 }

@@ -128,6 +128,24 @@ done(struct emu *emu, struct rte_tel_data *d)
 	return 0;
 }
 
+/* As with a device that has failed: from now on its Rx queues cannot be stopped, ... */
+static int
+jam_queues(struct emu *emu, struct rte_tel_data *d)
+{
+	__atomic_store_n(&emu->queues_jammed, true, __ATOMIC_RELAXED);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_int(d, "jammed", true);
+	return 0;
+}
+
+/* ... nor can the port. */
+static int
+jam(struct emu *emu, struct rte_tel_data *d)
+{
+	__atomic_store_n(&emu->jammed, true, __ATOMIC_RELAXED);
+	return jam_queues(emu, d);
+}
+
 #define HANDLER(name)                                                                              \
 	static int handle_##name(const char *cmd, const char *params, struct rte_tel_data *d)      \
 	{                                                                                          \
@@ -139,6 +157,8 @@ HANDLER(stats)
 HANDLER(start)
 HANDLER(stop)
 HANDLER(done)
+HANDLER(jam)
+HANDLER(jam_queues)
 
 RTE_INIT(emu_telemetry_init)
 {
@@ -152,4 +172,8 @@ RTE_INIT(emu_telemetry_init)
 		"Switch the source off. Parameters: port id");
 	rte_telemetry_register_cmd("/emunic/done", handle_done,
 		"Is the source exhausted? Parameters: port id");
+	rte_telemetry_register_cmd("/emunic/jam", handle_jam,
+		"Rx queues and port cannot be stopped any more. Parameters: port id");
+	rte_telemetry_register_cmd("/emunic/jam_queues", handle_jam_queues,
+		"Rx queues cannot be stopped any more, the port can. Parameters: port id");
 }

@@ -376,16 +376,20 @@ guest_translate(const struct guest *g, const void *p, size_t len)
 }
 
 void
+guest_cut_off(struct guest *g)
+{
+	for (unsigned int i = 0; g->dma != NULL && i < g->nr; i++)
+		region_dma_unmap(&g->region[i], g->dma);
+	g->dma = NULL;
+	g->dma_ok = false;
+}
+
+void
 guest_forget_device(const struct rte_device *dma)
 {
 	struct guest *g;
 
-	TAILQ_FOREACH(g, &guests, next) {
-		if (g->dma != dma)
-			continue;
-		for (unsigned int i = 0; i < g->nr; i++)
-			region_dma_unmap(&g->region[i], g->dma);
-		g->dma = NULL;
-		g->dma_ok = false;
-	}
+	TAILQ_FOREACH(g, &guests, next)
+		if (g->dma == dma)
+			guest_cut_off(g);
 }

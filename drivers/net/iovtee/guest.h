@@ -35,6 +35,12 @@ bool guest_dma_ok(const struct guest *g);
 /** Our address for librte_vhost's address p of len bytes, NULL if it is not in the guest's memory. */
 void *guest_translate(const struct guest *g, const void *p, size_t len);
 
+/**
+ * The device could not be stopped, and would go on writing: without its mappings, it cannot reach the memory, if there
+ * is an IOMMU. guest_dma_ok() is false from then on.
+ */
+void guest_cut_off(struct guest *g);
+
 /** The device goes away: take every mapping off it now. */
 void guest_forget_device(const struct rte_device *dma);
 

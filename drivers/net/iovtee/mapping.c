@@ -255,12 +255,38 @@ take_back(struct uplink_rxq *uq, struct iovt_rxq *rxq)
 	return ret;
 }
 
+/*
+ * A NIC that did not stop goes on writing to what is posted, which the guest gets back nevertheless: so it must not
+ * reach the guest's memory any more.
+ */
+static void
+cut_off(struct vhost_txq *q, struct iovt_rxq *rxq)
+{
+	struct vhost_port *p = q->port;
+
+	IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port", p->conf.uplink,
+		p->conf.rxq + q->queue);
+	if (rxq == NULL || p->guest == NULL || vhost_wait_for_lent(rxq) == 0)
+		return;
+	IOVTEE_LOG(ERR,
+		"%s q%u: the NIC keeps the guest's buffers: without an IOMMU it writes to them still",
+		p->data->name, q->queue);
+	guest_cut_off(p->guest);
+	for (uint16_t i = 0; i < p->conf.queues; i++) {
+		if (p->txq[i].map.uq == NULL)
+			continue;
+		mapping_off(&p->txq[i]);
+		mapping_refuse(&p->txq[i], MAP_DMA);
+	}
+}
+
 /* q->rxq may be gone from q already: it is closed then, and lends nothing more. */
 void
 mapping_off(struct vhost_txq *q)
 {
 	struct uplink_rxq *uq = q->map.uq;
 	struct iovt_rxq *rxq;
+	int ret = 0;
 
 	if (q->map.reason == MAP_ON || q->map.reason == MAP_FEW_QUEUES)
 		q->map.reason = MAP_NO_GUEST;
@@ -273,10 +299,11 @@ mapping_off(struct vhost_txq *q)
 	rxq = uq->tee->rxq;
 	tee_pool_lend(uq->tee, NULL);
 	/* The tee pool stays, and with it the burst function: it hands out host buffers now. */
-	if (uq->uplink->started && take_back(uq, rxq) < 0)
-		IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port",
-			uq->uplink->data->name, uq->queue);
+	if (uq->uplink->started)
+		ret = take_back(uq, rxq);
 	gate_open(&uq->gate);
+	if (ret < 0)
+		cut_off(q, rxq);
 }
 
 /* ---- the uplink's life ---- */

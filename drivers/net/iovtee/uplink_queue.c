@@ -70,8 +70,13 @@ uplink_phys_start(struct uplink *up)
 int
 uplink_phys_stop(struct uplink *up)
 {
+	int ret;
+
 	uplink_allow_reaping(up, false);
-	return rte_eth_dev_stop(up->phys_port);
+	ret = rte_eth_dev_stop(up->phys_port);
+	if (ret < 0)
+		uplink_allow_reaping(up, true);
+	return ret;
 }
 
 /*
@@ -153,6 +158,7 @@ can_resize_running(const struct uplink_rxq *q)
 		(info.dev_capa & RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP);
 }
 
+/* -ENOTSUP: it takes a stop of the port. */
 static int
 flush_by_queue(struct uplink_rxq *q, uint16_t desc)
 {
@@ -160,9 +166,9 @@ flush_by_queue(struct uplink_rxq *q, uint16_t desc)
 
 	if (desc != q->desc && !can_resize_running(q))
 		return -ENOTSUP;
-	ret = rte_eth_dev_rx_queue_stop(q->phys_port, q->queue);
-	if (ret == 0 && desc != q->desc)
-		ret = phys_rxq_setup(q, desc);
+	if (rte_eth_dev_rx_queue_stop(q->phys_port, q->queue) != 0)
+		return -ENOTSUP;
+	ret = desc != q->desc ? phys_rxq_setup(q, desc) : 0;
 	if (ret != 0)
 		return ret;
 	tee_refilling = true;

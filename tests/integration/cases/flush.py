@@ -118,3 +118,52 @@ def lost_table(bed):
     pvp.check_nic(before, 1500, lost=1 << 60)
     pvp.guest.kill()
     pvp.switch.quit()
+
+
+def running(bed, ring):
+    pvp = FrontendPvp(bed, rate=20000, retry=False)
+    pvp.setup(format=ring, size={"split": 256, "packed": 255}[ring], **BOUND)
+    pvp.attach()
+    pvp.guest.up()
+    wait_until(lambda: pvp.counters()["mapped"] == 1, 5, "the queue to be mapped")
+    pvp.start_source()
+    pvp.wait_frames(1000)
+    return pvp
+
+
+def flush_jammed_queue(bed, ring):
+    """A NIC queue that does not stop: the port is restarted instead."""
+    bed.need_iovtee()
+    pvp = running(bed, ring)
+    pvp.emunic("jam_queues")
+    before = pvp.nic()
+    for _ in range(3):
+        check_equal(stop_and_start(pvp), 0, "late buffers")
+        pvp.wait_frames(500)
+    pvp.check_nic(before, 1500, lost=1 << 60)
+    pvp.guest.stop()
+    pvp.check_accounts()
+    pvp.guest.cmd("frozen")
+    pvp.switch.quit()
+
+
+def flush_jammed_port(bed, ring):
+    """A NIC that does not stop at all keeps the guest's buffers, and is cut off from them: what it goes on writing
+    does not arrive. For ethdev the port is neither stopped nor started then: nothing more can be had of it."""
+    bed.need_iovtee()
+    pvp = running(bed, ring)
+    pvp.emunic("stop")
+    pvp.guest.wait_settled()
+    pvp.emunic("jam")
+    pvp.guest.stop()
+    pvp.start_source()
+    wait_until(lambda: pvp.nic()["iommu_faults"] > 0, 5, "the NIC to go on writing")
+    pvp.guest.cmd("frozen")
+    pvp.guest.kill()
+    check(pvp.counters()["late"] > 0, "no buffer was with the NIC")
+    pvp.switch.kill()
+
+
+for _ring in ("split", "packed"):
+    test(f"flush-jammed-queue-{_ring}")(lambda bed, ring=_ring: flush_jammed_queue(bed, ring))
+    test(f"flush-jammed-port-{_ring}")(lambda bed, ring=_ring: flush_jammed_port(bed, ring))
