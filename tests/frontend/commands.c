@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "frontend.h"
@@ -351,19 +352,33 @@ from_hex(const char *hex, uint8_t *bytes, unsigned int max)
 	return n;
 }
 
-/* Any message: request=, flags=, payload=HEX, fds=N of guest memory; size= another than the payload's. */
+/* What goes with a message: guest memory, or another file of so many bytes. */
+static int
+some_file(const struct frontend *f, const struct words *w)
+{
+	int fd;
+
+	if (text(w, "file", NULL) == NULL)
+		return dup(f->set_up ? f->memory.mem.fd : STDIN_FILENO);
+	fd = memfd_create("raw", MFD_CLOEXEC);
+	CHECK(fd >= 0 && ftruncate(fd, number(w, "file", 0)) == 0);
+	return fd;
+}
+
+/* Any message: request=, flags=, payload=HEX, fds=N, file=BYTES; size= another than the payload's. */
 static void
 cmd_raw(struct frontend *f, const struct words *w)
 {
 	struct message m = {number(w, "request", 0), number(w, "flags", MESSAGE_VERSION), 0, {0}};
 	unsigned int n = from_hex(text(w, "payload", ""), m.payload, sizeof(m.payload));
 	unsigned int nr_fds = number(w, "fds", 0);
-	int fds[LINK_FDS_MAX];
+	int fds[LINK_FDS_MAX], fd = some_file(f, w);
 
 	m.size = number(w, "size", n);
 	for (unsigned int i = 0; i < LINK_FDS_MAX; i++)
-		fds[i] = f->set_up ? f->memory.mem.fd : STDIN_FILENO;
+		fds[i] = fd;
 	answer_bool(f, link_send_bytes(&f->link, &m, HEADER_LEN + n, fds, nr_fds));
+	close(fd);
 }
 
 static void

@@ -146,6 +146,7 @@ spoil(struct table_payload *t, enum table kind)
 		t->region[0].gpa += 123;
 		t->region[0].user_address += 123;
 		t->region[0].offset += 123;
+		t->region[0].size -= FAKE_PAGE;
 		break;
 	case TABLE_NINE:
 		for (; t->nr <= MEMORY_REGIONS_MAX; t->nr++) {

@@ -12,7 +12,7 @@ enum table {
 	TABLE_RIGHT,
 	TABLE_REVERSED,  /* right, too */
 	TABLE_OVERLAP,   /* the second region begins inside the first */
-	TABLE_UNALIGNED, /* addresses and offset of the first are odd */
+	TABLE_UNALIGNED, /* addresses and offset of the first are odd, its last page is missing */
 	TABLE_TRUNCATED, /* reversed, and the first file, of buffers, is shorter than its region */
 	TABLE_SHORT_RINGS, /* reversed, and the last file, of the rings, is */
 	TABLE_NINE,        /* one region more than a table can have */

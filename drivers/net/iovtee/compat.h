@@ -13,4 +13,15 @@
 #define IOVTEE_PTYPES_COUNT_PARAM
 #endif
 
+/*
+ * librte_vhost gives handlers of messages its struct vhu_msg_context, which no installed header has: the message with
+ * room for the largest payload, then file descriptors. Of the payloads, 25.03 made that of crypto sessions larger.
+ */
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 3, 0, 0)
+#define IOVTEE_VHOST_PAYLOAD_MAX 1072
+#else
+#define IOVTEE_VHOST_PAYLOAD_MAX 632
+#endif
+#define IOVTEE_VHOST_FDS_MAX 8
+
 #endif

@@ -189,17 +189,24 @@ region_find_iovas(struct region *r)
 	return 0;
 }
 
+bool
+guest_file_holds(int fd, uint64_t offset, uint64_t size)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && size <= (uint64_t)st.st_size &&
+		offset <= (uint64_t)st.st_size - size;
+}
+
 static int
 region_map(struct region *r, const struct rte_vhost_mem_region *v)
 {
 	uint64_t offset = v->host_user_addr - (uintptr_t)v->mmap_addr;
 	struct statfs fs;
-	struct stat st;
 
-	/* A file shorter than the region would kill the switch at the first access (SIGBUS). */
-	if (fstatfs(v->fd, &fs) < 0 || fstat(v->fd, &st) < 0)
+	if (fstatfs(v->fd, &fs) < 0)
 		return -errno;
-	if ((uint64_t)st.st_size < offset + v->size)
+	if (!guest_file_holds(v->fd, offset, v->size))
 		return -EINVAL;
 	r->page = fs.f_bsize;
 	r->len = RTE_ALIGN_CEIL(offset + v->size, r->page);

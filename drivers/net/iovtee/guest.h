@@ -16,6 +16,12 @@
 struct guest;
 
 /**
+ * Has a guest's file size bytes from offset on? Access to what it does not have kills the switch (SIGBUS). Any thread,
+ * without the control lock.
+ */
+bool guest_file_holds(int fd, uint64_t offset, uint64_t size);
+
+/**
  * Map the memory that vhost device vid has now.
  *
  * @param dma the device that shall reach it, NULL: none.

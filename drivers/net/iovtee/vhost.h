@@ -6,6 +6,7 @@
  *   vhost_borrow.c  the same without a copy      loan_pool.c    the mbufs for that
  *   vhost_args.c    devargs                      vhost_stats.c  counters
  *   vhost_driver.c  probe, remove, socket        vhost_events.c librte_vhost's callbacks
+ *   vhost_message.c messages that are refused
  *   vhost_ops.c     ethdev operations            mapping*.c     queues on to the uplink and off
  *   vhost_queue.c   queues up and down           vhost_announce.c  RARP after a migration
  *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
@@ -39,6 +40,10 @@
 /* The two virtqueues of queue pair i, as vhost-user numbers them. */
 #define VHOST_VRING_RX(i) (2 * (i))     /* guest receives: our Tx queue */
 #define VHOST_VRING_TX(i) (2 * (i) + 1) /* guest transmits: our Rx queue */
+
+/* Sets of them: bit v for vring v. */
+#define VHOST_ALL_VRINGS UINT32_MAX
+static_assert(2 * VHOST_QUEUES_MAX <= 32, "vrings in a uint32_t");
 
 /* How long what is inside the switch is waited for at revocation. */
 #define VHOST_REVOKE_WAIT_US 20000
@@ -177,18 +182,20 @@ struct vhost_port {
 	bool registered;       /* with librte_vhost */
 
 	/* The guest. */
-	int vid;         /* -1: no connection */
-	bool running;    /* between new_device and destroy_device */
-	bool has_memory; /* the last SET_MEM_TABLE succeeded: rte_vhost_get_mem_table() is safe */
-	bool paused;     /* inside a message that changes memory or rings */
-	bool masking;    /* inside a message that replaces a notification fd */
-	bool started;    /* by the application */
+	int vid;          /* -1: no connection */
+	bool running;     /* between new_device and destroy_device */
+	bool has_memory;  /* rte_vhost_get_mem_table() is safe, and what it tells can be mapped */
+	uint32_t paused;  /* inside a message that changes memory or rings: which vrings */
+	bool masking;     /* inside a message that replaces a notification fd */
+	bool acknowledge; /* inside a message: the front end waits for it */
+	bool started;     /* by the application */
 	bool enabled[2 * VHOST_QUEUES_MAX];
 	uint64_t features;
 	uint16_t mtu; /* which the front end has told the guest, 0: none */
 	struct guest *guest;
 	struct rte_ether_addr announced; /* the guest's address, see vhost_rxq.announce */
 	struct reply_time reply_time;
+	uint64_t refused_messages;
 
 	struct spread spread;
 

@@ -21,39 +21,7 @@
 #include "log.h"
 #include "ports.h"
 #include "vhost.h"
-
-/* vhost-user specification, "Front-end message types". */
-enum request {
-	SET_FEATURES = 2,
-	SET_OWNER = 3,
-	RESET_OWNER = 4,
-	SET_MEM_TABLE = 5,
-	SET_LOG_BASE = 6,
-	SET_VRING_NUM = 8,
-	SET_VRING_ADDR = 9,
-	SET_VRING_BASE = 10,
-	GET_VRING_BASE = 11,
-	SET_VRING_KICK = 12,
-	SET_VRING_CALL = 13,
-	SET_VRING_ERR = 14,
-	SET_VRING_ENABLE = 18,
-	SEND_RARP = 19,
-	NET_SET_MTU = 20,
-};
-
-/* What is read of a message, as the specification lays it out ("Message Specification"). */
-struct message {
-	uint32_t request;
-	uint32_t flags;
-	uint32_t size; /* bytes of payload */
-	union {
-		uint64_t u64; /* of requests with one number */
-		struct {
-			uint32_t index;
-			uint32_t num;
-		} vring;
-	};
-} __attribute__((packed));
+#include "vhost_message.h"
 
 /*
  * What the engine does not do is not offered: completion in order, and requests to finish checksums or
@@ -104,21 +72,25 @@ set_link(struct vhost_port *p, bool up)
 
 /* ---- messages ---- */
 
-static bool
-changes_rings(uint32_t request)
+/* Rings that the message changes: bit v for vring v. */
+static uint32_t
+rings_changed(const struct message *m)
 {
-	switch (request) {
+	switch (m->request) {
 	case SET_FEATURES:
 	case SET_OWNER:
 	case RESET_OWNER:
 	case SET_MEM_TABLE:
 	case SET_LOG_BASE:
+		return VHOST_ALL_VRINGS;
 	case SET_VRING_NUM:
 	case SET_VRING_ADDR:
 	case SET_VRING_BASE:
-		return true;
+		if (m->size < sizeof(m->vring))
+			return VHOST_ALL_VRINGS;
+		return m->vring.index < 2 * VHOST_QUEUES_MAX ? UINT32_C(1) << m->vring.index : 0;
 	default:
-		return false;
+		return 0;
 	}
 }
 
@@ -139,20 +111,47 @@ disables_ring(const struct message *m)
 		m->vring.index < 2 * VHOST_QUEUES_MAX;
 }
 
-static enum rte_vhost_msg_result
-before_message(int vid, void *msg)
+/*
+ * A message that librte_vhost refuses ends the connection, or, if the front end wants an acknowledgement, gets that, and
+ * no handler is told. What was stopped for it would stay so: then the connection shall end, too.
+ */
+static void
+hold_acknowledgement(struct vhost_port *p, struct message *m)
 {
-	const struct message *m = msg;
-	uint32_t request = m->request;
-	struct vhost_port *p = port_by_vid(vid);
+	bool stops = p->paused != 0 || p->masking || disables_ring(m);
 
-	if (p == NULL || p->vid != vid)
-		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	control_lock();
+	p->acknowledge = stops && (m->flags & MESSAGE_NEED_REPLY);
+	if (p->acknowledge)
+		m->flags &= ~MESSAGE_NEED_REPLY;
+}
+
+static void
+release_acknowledgement(struct vhost_port *p, struct message *m)
+{
+	if (p->acknowledge && !(m->flags & MESSAGE_REPLY))
+		m->flags |= MESSAGE_NEED_REPLY;
+	p->acknowledge = false;
+}
+
+/* Before anything has changed: the guest goes on as before, if the front end stays. */
+static enum rte_vhost_msg_result
+refuse(struct vhost_port *p, struct message *m)
+{
+	p->refused_messages++;
+	message_close_fds(m);
+	return RTE_VHOST_MSG_RESULT_ERR;
+}
+
+static void
+prepare(struct vhost_port *p, struct message *m)
+{
+	uint32_t request = m->request;
+
 	if (request == GET_VRING_BASE)
 		reply_time_begin(&p->reply_time);
-	p->paused = changes_rings(request);
+	p->paused = rings_changed(m);
 	p->masking = replaces_fd(request);
+	hold_acknowledgement(p, m);
 	if (disables_ring(m))
 		p->enabled[m->vring.index] = false;
 	if (request == SET_MEM_TABLE)
@@ -163,8 +162,24 @@ before_message(int vid, void *msg)
 		vhost_sync(p);
 	if (request == SET_MEM_TABLE)
 		vhost_drop_guest(p);
+}
+
+static enum rte_vhost_msg_result
+before_message(int vid, void *msg)
+{
+	enum rte_vhost_msg_result result = RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	struct vhost_port *p = port_by_vid(vid);
+	struct message *m = msg;
+
+	if (p == NULL || p->vid != vid)
+		return result;
+	control_lock();
+	if (message_check(m, p->data->name))
+		prepare(p, m);
+	else
+		result = refuse(p, m);
 	control_unlock();
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	return result;
 }
 
 /* The MTU is the front end's to say. */
@@ -191,8 +206,8 @@ change_mtu(struct vhost_port *p)
 static enum rte_vhost_msg_result
 after_message(int vid, void *msg)
 {
-	const struct message *m = msg;
 	struct vhost_port *p = port_by_vid(vid);
+	struct message *m = msg;
 
 	if (p == NULL || p->vid != vid)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -205,7 +220,8 @@ after_message(int vid, void *msg)
 		p->has_memory = true;
 	else if (m->request == NET_SET_MTU && p->running)
 		change_mtu(p);
-	p->paused = false;
+	p->paused = 0;
+	release_acknowledgement(p, m);
 	if (p->running)
 		rte_vhost_get_negotiated_features(vid, &p->features);
 	vhost_sync(p);
@@ -237,7 +253,8 @@ new_connection(int vid)
 		ret = -1;
 	} else {
 		p->vid = vid;
-		p->running = p->has_memory = p->paused = p->masking = false;
+		p->running = p->has_memory = p->masking = p->acknowledge = false;
+		p->paused = 0;
 		memset(p->enabled, 0, sizeof(p->enabled));
 	}
 	control_unlock();

@@ -16,6 +16,12 @@ has_feature(const struct vhost_port *p, unsigned int bit)
 	return p->features & (UINT64_C(1) << bit);
 }
 
+static bool
+may_run(const struct vhost_port *p, uint16_t vring)
+{
+	return p->enabled[vring] && !(p->paused & UINT32_C(1) << vring);
+}
+
 #define NR_GATES (2 * VHOST_PORT_QUEUES_MAX)
 
 static void
@@ -225,7 +231,7 @@ txq_down(struct vhost_txq *q)
 static void
 sync_txq(struct vhost_txq *q, bool ready)
 {
-	bool want = ready && q->port->enabled[VHOST_VRING_RX(q->queue)];
+	bool want = ready && may_run(q->port, VHOST_VRING_RX(q->queue));
 
 	if (want && q->rxq == NULL)
 		txq_up(q);
@@ -320,7 +326,7 @@ report_unpolled(struct vhost_rxq *q)
 static void
 sync_rxq(struct vhost_rxq *q, bool ready)
 {
-	bool enabled = ready && q->port->enabled[VHOST_VRING_TX(q->queue)];
+	bool enabled = ready && may_run(q->port, VHOST_VRING_TX(q->queue));
 	bool want = enabled && q->set_up;
 
 	if (enabled && !q->set_up)
@@ -357,14 +363,24 @@ retarget(struct vhost_port *p)
 	}
 }
 
+/* Until the front end tells of other memory. */
+static void
+give_memory_up(struct vhost_port *p)
+{
+	p->has_memory = false;
+	p->refused_messages++;
+}
+
 void
 vhost_sync(struct vhost_port *p)
 {
-	bool ready = p->running && p->has_memory && p->started && !p->paused;
+	bool ready = p->running && p->has_memory && p->started && p->paused != VHOST_ALL_VRINGS;
 
 	if (ready && p->guest == NULL) {
 		p->guest = guest_create(p->vid, mapping_dma_device(p));
 		ready = p->guest != NULL;
+		if (!ready)
+			give_memory_up(p);
 	}
 	if (!ready)
 		mapping_gather(p);

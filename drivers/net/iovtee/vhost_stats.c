@@ -133,13 +133,14 @@ static const struct {
 	{"map_reason", map_reason},
 };
 
-#define PER_TXQ (RTE_DIM(sent) + RTE_DIM(ring) + RTE_DIM(derived))
-#define PER_RXQ (RTE_DIM(taken) + RTE_DIM(taken_ring))
+#define PER_PORT 1
+#define PER_TXQ  (RTE_DIM(sent) + RTE_DIM(ring) + RTE_DIM(derived))
+#define PER_RXQ  (RTE_DIM(taken) + RTE_DIM(taken_ring))
 
 static unsigned int
 count(const struct vhost_port *p)
 {
-	return p->conf.queues * (PER_TXQ + PER_RXQ);
+	return p->conf.queues * (PER_TXQ + PER_RXQ) + PER_PORT;
 }
 
 static void
@@ -169,7 +170,8 @@ vhost_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names
 		for (unsigned int i = 0; i < RTE_DIM(taken_ring); i++)
 			put_name(&out, "rx", q, taken_ring[i].name);
 	}
-	return out - names;
+	snprintf(out->name, sizeof(out->name), "refused_messages");
+	return count(p);
 }
 
 static struct rte_eth_xstat *
@@ -213,6 +215,7 @@ vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned
 		out = put_txq(out, &p->txq[i]);
 		out = put_rxq(out, &p->rxq[i]);
 	}
+	out->value = p->refused_messages;
 	control_unlock();
 	for (unsigned int i = 0; i < count(p); i++)
 		xstats[i].id = i;
@@ -247,6 +250,7 @@ vhost_stats_reset(struct rte_eth_dev *dev)
 		memset(&p->rxq[i].stats, 0, sizeof(p->rxq[i].stats));
 	}
 	vhost_open_gates(p);
+	p->refused_messages = 0;
 	control_unlock();
 	return 0;
 }
