@@ -216,7 +216,9 @@ start_vring(struct frontend *f, unsigned int v, bool resume)
 {
 	struct virtq *r = &f->vring[v];
 
-	if (!resume)
+	if (resume)
+		driver_drain(f, v);
+	else
 		fake_guest_reset(&r->g, f->conf.format->first);
 	driver_start(f, v);
 	r->started = true;

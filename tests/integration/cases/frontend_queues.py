@@ -115,5 +115,38 @@ def sixteen(bed, ring):
     pvp.switch.quit()
 
 
+TOGGLED = 5  # a pair, in the middle
+REVOKED = ("rewound", "flushed", "late", "abandoned")
+
+
+def one_ring(bed, ring):
+    """The rings of one pair are stopped, set up and started again, many times: the others keep what they have posted,
+    and lose nothing."""
+    pvp = start(bed, ring)
+    before = pvp.nic()
+    pvp.start_source()
+    steady(pvp, range(PAIRS))
+    counters = pvp.queue_counters()
+    for cycle in range(100 * SOAK):
+        v = 2 * TOGGLED + cycle % 2
+        pvp.guest.cmd("enable", vring=v, on=0)
+        pvp.guest.cmd("start", vring=v, resume=1)
+        pvp.wait_frames(100)
+    for i, grown in enumerate(map(accounts.since, counters, pvp.queue_counters())):
+        revoked = sum(grown[name] for name in REVOKED)
+        check((revoked > 0) == (i == TOGGLED), f"queue {i}: {revoked} buffers were given back")
+        check(i == TOGGLED or grown["zero_copy_packets"] > 100, f"queue {i}: {grown['zero_copy_packets']} frames")
+    steady(pvp, range(PAIRS))
+    pvp.emunic("stop")
+    pvp.guest.wait_settled()
+    pvp.guest.stop()
+    pvp.check_nic(before, 0, lost=1 << 60, order=False)
+    pvp.check_accounts()
+    pvp.guest.cmd("frozen")
+    pvp.guest.kill()
+    pvp.switch.quit()
+
+
 for _ring in RING:
     test(f"frontend-16-pairs-{_ring}")(lambda bed, ring=_ring: sixteen(bed, ring))
+    test(f"frontend-one-ring-{_ring}")(lambda bed, ring=_ring: one_ring(bed, ring))
