@@ -105,8 +105,11 @@ class Process:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def map_count(self):
-        with open(f"/proc/{self.pid}/maps", "rb") as maps:
-            return sum(1 for _ in maps)
+        """Under the address sanitizer only of files: its own heap grows, one class of sizes after another."""
+        with open(f"/proc/{self.pid}/maps", errors="replace") as maps:
+            lines = list(maps)
+        asan = any("libasan" in line for line in lines)
+        return sum(1 for line in lines if not asan or line.split()[4] != "0")
 
     def shared_files(self):
         """Files that are mapped shared and writable, by device and inode."""
