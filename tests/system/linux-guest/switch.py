@@ -13,27 +13,59 @@ HEADROOM = 128
 # An mbuf's data room is what the NIC may write, and a guest's buffer with less room is not posted.
 # Linux's small ones hold 1518 bytes; net_af_packet wants room for a whole frame of its ring.
 RING_FRAME = 16384
+MULTI_SEGS = 0x8000  # of Tx offloads
 SMALL_MBUF, JUMBO_MBUF = HEADROOM + 1518, HEADROOM + RING_FRAME
 
 
-class Tap:
-    """net_tap makes the peer's interface, anew in each switch; its MTU is 1500 at most for DPDK 22.11."""
-    devargs = f"net_tap0,iface={peer.INTERFACE},mac={peer.MAC}"
+class Nic:
+    lends = False  # the driver can be told to let go of what was sent
+    fragments = True  # arrive as such
 
-    def make(self, _):
+    def make(self, mtu):
+        pass
+
+    def connected(self):
         pass
 
 
-class AfPacket:
-    """net_af_packet on one end of a veth pair; the peer's interface is the other."""
+class Tap(Nic):
+    """net_tap makes the peer's interface, anew in each switch; its MTU is 1500 at most for DPDK 22.11."""
+    devargs = f"net_tap0,iface={peer.INTERFACE},mac={peer.MAC}"
+
+
+class AfPacket(Nic):
+    """net_af_packet on one end of a veth pair; the peer's interface is the other. It has the kernel join fragments
+    (PACKET_FANOUT_FLAG_DEFRAG), to frames that are too long for a guest with an MTU."""
     END = "uplink0"
     devargs = f"net_af_packet0,iface={END},framesz={RING_FRAME},blocksz={RING_FRAME},framecnt=512"
+    fragments = False
 
     def make(self, mtu):
         peer.ip("link", "add", peer.INTERFACE, "type", "veth", "peer", "name", self.END)
         # Checksums and segments as they would be on a wire.
         capture.offloads_off(peer.INTERFACE)
         peer.ip("link", "set", self.END, "mtu", str(mtu), "up")
+
+
+class Wire(Nic):
+    """net_vhost; the peer's interface is behind another testpmd, its front end. Unlike the drivers of kernel
+    interfaces, it can be told to let go of what was sent: so packets are sent out of the guest's memory."""
+    lends = True
+
+    def __init__(self, bed):
+        self.bed, self.path = bed, bed.path("wire.sock")
+        self.devargs = f"net_vhost0,iface={self.path},client=1"
+        self.testpmd = None
+
+    def make(self, mtu):
+        """It waits for the switch, and for the next one after it."""
+        self.testpmd = Testpmd(self.bed, "wire", [Tap.devargs, f"net_virtio_user0,path={self.path},server=1,"
+                                                  f"queue_size=1024,mac={peer.MAC}"],
+                               eal=["--single-file-segments"], app=["--rxd=1024", "--txd=1024"])
+        self.testpmd.send("start")
+
+    def connected(self):
+        self.testpmd.wait_output("io packet forwarding", START_SECONDS)
 
 
 class Switch(Testpmd):
@@ -44,16 +76,29 @@ class Switch(Testpmd):
             [f"{UPLINK},dev({nic.devargs})",
              f"{VHOST},iface={iface},client={int(client)},uplink={UPLINK},trust=1,mac={MAC}"],
             plugins=[bed.session.plugin("iovtee")], eal=["--iova-mode=va"],
-            app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=8192"])
+            app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=8192", f"--tx-offloads={MULTI_SEGS * nic.lends:#x}"])
         # Not the prompt, which a guest that connects just then may split: it is written by letters.
         self.wait_output("\nDone\n", START_SECONDS)
+        if nic.lends:
+            self.take_segments(self.port(VHOST))
         self.send("start")
         self.wait_output("io packet forwarding", START_SECONDS)
+        nic.connected()
+
+    def take_segments(self, port):
+        """What the guest sends comes with its payload in an mbuf of its own."""
+        for command in (f"port stop {port}", f"port config {port} rx_offload scatter on", f"port start {port}"):
+            self.send(command)
 
     def counters(self):
         """Of the vhost port's one receive queue, as the guest sees it."""
         return {name[len("tx_q0_"):]: value for name, value in self.xstats(VHOST).items()
                 if name.startswith("tx_q0_")}
+
+    def sent_in_place(self):
+        """Packets of the guest's, and how many of them left out of its memory."""
+        counters = self.xstats(VHOST)
+        return counters["rx_q0_packets"], counters["rx_q0_borrowed"]
 
     def check_accounts(self):
         """Every buffer is accounted for, and none was late. When little is going on: the counters
