@@ -114,6 +114,7 @@ static const struct key keys[] = {
 	SWITCH("flow_rss", flow_rss),
 	SWITCH("reta_keep", reta_keep),
 	SWITCH("reta_fail", reta_fail),
+	SWITCH("tx_offload", tx_offload),
 	SWITCH("gen", gen),
 	NUMBER("frame", frame, 60, 9728),
 	NUMBER("flows", flows, 1, 65535),
@@ -149,6 +150,7 @@ set_defaults(const char *name, struct emu_conf *conf)
 		.frame = EMU_MIN_FRAME,
 		.flows = 16,
 		.verify = 1,
+		.tx_offload = 1,
 		.mac = {{0x02, 0xee, 0x00, n >> 16, n >> 8, n}},
 		.dst = {{0x02, 0x00, 0x00, 0x00, 0x00, 0x01}},
 	};

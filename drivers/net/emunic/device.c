@@ -60,7 +60,7 @@ batch(struct emu *emu, unsigned int rx_budget, unsigned int tx_budget)
 		emu_tx_fetch(emu->txq[i]);
 	if (emu_link_up(emu))
 		moved += emu_source_run(emu, rx_budget);
-	for (i = 0; i < emu->nb_txq && tx_budget > 0; i++) {
+	for (i = 0; i < emu->nb_txq && tx_budget > 0 && !emu->tx_stalled; i++) {
 		unsigned int sent = emu_tx_drain(emu, emu->txq[i], tx_budget);
 
 		moved += sent;

@@ -10,7 +10,8 @@
 struct gather {
 	unsigned int descs;
 	uint32_t len;
-	const uint8_t *data; /* NULL: a fault, or not a frame */
+	bool requests;       /* something is to be done to it */
+	const uint8_t *data; /* NULL: a fault, not a frame, or with requests */
 };
 
 static inline uint16_t
@@ -71,12 +72,15 @@ gather_frame(struct emu *emu, const struct emu_txq *q, struct gather *g)
 	g->descs = 1;
 	g->len = d->len;
 	g->data = NULL;
-	while (unlikely(!d->last)) {
+	g->requests = d->control & EMU_TX_REQUESTS;
+	while (unlikely(!(d->control & EMU_TX_LAST))) {
 		index = advance(q, index);
 		d = &q->ring[index];
 		g->descs++;
 		g->len += d->len;
 	}
+	if (unlikely(g->requests))
+		return;
 	if (g->len < RTE_ETHER_HDR_LEN || g->len > EMU_MAX_FRAME)
 		return;
 	if (g->descs > 1) {
@@ -131,8 +135,8 @@ emu_tx_fetch(struct emu_txq *q)
 }
 
 /* Out on the wire. Blocked: looped, and the Rx side has no room and does not drop. */
-static enum emu_verdict
-transmit(struct emu *emu, const uint8_t *data, uint16_t len)
+enum emu_verdict
+emu_transmit(struct emu *emu, const uint8_t *data, uint16_t len)
 {
 	if (emu->conf.loop) {
 		struct emu_parsed p;
@@ -165,9 +169,11 @@ emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 
 		gather_frame(emu, q, &g);
 		if (likely(g.data != NULL && emu_link_up(emu))) {
-			if (transmit(emu, g.data, g.len) == EMU_BLOCKED)
+			if (emu_transmit(emu, g.data, g.len) == EMU_BLOCKED)
 				break;
 			sent++;
+		} else if (g.requests && emu_link_up(emu)) {
+			sent += emu_tx_offload(emu, q, g.descs, g.len);
 		} else {
 			emu->counters[EMU_TX_DROPS]++;
 		}

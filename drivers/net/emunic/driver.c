@@ -130,6 +130,7 @@ make_port(struct rte_eth_dev *dev, const struct emu_conf *conf)
 	dev->dev_ops = &emu_ops;
 	dev->rx_pkt_burst = emu_rx_burst;
 	dev->tx_pkt_burst = emu_tx_burst;
+	dev->tx_pkt_prepare = emu_tx_prepare;
 	dev->rx_queue_count = emu_rx_queue_count;
 	dev->rx_descriptor_status = emu_rx_desc_status;
 	dev->tx_descriptor_status = emu_tx_desc_status;
@@ -228,4 +229,5 @@ RTE_PMD_REGISTER_VDEV(net_emunic, emunic_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_emunic,
 	"rxq=<int> txq=<int> mac=<addr> engine=thread|step cpu=<int> max_frame=<int> "
 	"rxq_stop=0|1 flow_rss=0|1 reta_keep=0|1 gen=0|1 frame=<int> flows=<int> dst=<addr> count=<int> rate=<int> "
-	"pause=0|1 start=auto|manual rx_pcap=<file> tx_pcap=<file> loop=0|1 verify=<int>");
+	"pause=0|1 start=auto|manual rx_pcap=<file> tx_pcap=<file> loop=0|1 verify=<int> "
+	"tx_offload=0|1");

@@ -41,6 +41,8 @@
 #define EMU_MAX_FRAME  9728
 #define EMU_OVERHEAD   (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) /* of a frame over its MTU */
 #define EMU_MAX_SEGS   8
+#define EMU_TSO_SEGS   64 /* of a packet that is cut by the device */
+#define EMU_TSO_MAX    (65535 + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN) /* its bytes */
 #define EMU_BATCH      32
 #define EMU_RETA_SIZE  128
 #define EMU_KEY_SIZE   40
@@ -51,6 +53,9 @@
 
 #define EMU_RX_OFFLOADS                                                                            \
 	(RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_RSS_HASH)
+#define EMU_TX_OFFLOADS                                                                            \
+	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |                            \
+		RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO)
 #define EMU_RSS_HF (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
 extern int emu_logtype;
@@ -81,9 +86,21 @@ static_assert(sizeof(union emu_rx_desc) == 16, "an Rx descriptor has 16 bytes");
 struct emu_tx_desc {
 	uint64_t iova;
 	uint16_t len;
-	uint16_t last; /* of a frame */
-	uint32_t reserved;
+	uint16_t
+		control; /* EMU_TX_*; of a frame's first descriptor also the length of its L2 header, in the upper half */
+	uint32_t
+		offload; /* if requested: segment size, then lengths of the L3 header and of the L4 header */
 };
+
+#define EMU_TX_LAST     0x01 /* of a frame */
+#define EMU_TX_IPV4_SUM 0x02
+#define EMU_TX_TCP_SUM  0x04
+#define EMU_TX_UDP_SUM  0x08
+#define EMU_TX_CUT      0x10
+#define EMU_TX_REQUESTS (EMU_TX_IPV4_SUM | EMU_TX_TCP_SUM | EMU_TX_UDP_SUM | EMU_TX_CUT)
+#define EMU_TX_L2_SHIFT 8
+#define EMU_TX_L3_SHIFT 16
+#define EMU_TX_L4_SHIFT 25
 static_assert(sizeof(struct emu_tx_desc) == 16, "a Tx descriptor has 16 bytes");
 
 /** Counters of the device; the names are in stats.c. */
@@ -102,6 +119,8 @@ enum emu_counter {
 	EMU_TX_LOST,
 	EMU_TX_DUPLICATE,
 	EMU_TX_OTHER,
+	EMU_TX_CHECKSUMS,
+	EMU_TX_CUTS,
 	EMU_COUNTERS
 };
 
@@ -172,7 +191,7 @@ struct emu_txq {
 /** Device arguments, see docs/interfaces.md. */
 struct emu_conf {
 	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss, reta_keep, reta_fail;
-	uint64_t gen, frame, flows, count, rate, pause, manual, loop, verify;
+	uint64_t gen, frame, flows, count, rate, pause, manual, loop, verify, tx_offload;
 	struct rte_ether_addr mac, dst;
 	bool cpu_set;
 	char rx_pcap[PATH_MAX];
@@ -249,6 +268,7 @@ struct emu {
 	unsigned int starts;
 	bool queues_jammed; /* told by telemetry: Rx queues do not stop any more, */
 	bool jammed;        /* nor does the port */
+	bool tx_stalled;    /* nothing is sent */
 	bool link_down;     /* by the application */
 	bool source_on;
 	uint16_t rx_limit; /* longest frame the port takes */
@@ -269,6 +289,7 @@ struct emu {
 	bool dma_events;                 /* told of memory that EAL adds or removes */
 	uint8_t bounce[EMU_MAX_FRAME];   /* a frame gathered from segments */
 	uint8_t stripped[EMU_MAX_FRAME]; /* a frame without its VLAN tag */
+	uint8_t large[EMU_TSO_MAX];      /* a packet with requests */
 	uint64_t counters[EMU_COUNTERS];
 	uint64_t base[EMU_COUNTERS];
 
@@ -321,6 +342,12 @@ enum emu_verdict emu_rx_deliver(struct emu *emu, const uint8_t *data, uint16_t l
 /* device_tx.c */
 void emu_tx_fetch(struct emu_txq *q);
 unsigned int emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget);
+
+enum emu_verdict emu_transmit(struct emu *emu, const uint8_t *data, uint16_t len);
+
+/* device_offload.c */
+unsigned int emu_tx_offload(struct emu *emu, const struct emu_txq *q, unsigned int descs,
+	uint32_t len);
 
 /* frame.c */
 void emu_frame_parse(const uint8_t *data, uint16_t len, struct emu_parsed *p);
@@ -430,6 +457,8 @@ const char *emu_counter_name(enum emu_counter counter);
 void emu_rx_fill(struct emu_rxq *q);
 uint16_t emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 uint16_t emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb);
+uint16_t emu_tx_burst_offload(void *queue, struct rte_mbuf **pkts, uint16_t nb);
+uint16_t emu_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 unsigned int emu_tx_clean(struct emu_txq *q, unsigned int most);
 int emu_tx_done_cleanup(void *queue, uint32_t most);
 uint32_t emu_rx_queue_count(void *queue);

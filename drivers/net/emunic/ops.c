@@ -110,6 +110,9 @@ dev_start(struct rte_eth_dev *dev)
 		if (!((struct emu_txq *)dev->data->tx_queues[i])->conf.tx_deferred_start)
 			emu_txq_start(dev, i);
 	}
+	dev->tx_pkt_burst = dev->data->dev_conf.txmode.offloads & EMU_TX_OFFLOADS
+		? emu_tx_burst_offload
+		: emu_tx_burst;
 	emu_lock(emu);
 	if (!emu->conf.reta_keep)
 		emu_steer_reset_reta(&emu->steer, dev->data->nb_rx_queues);
@@ -178,6 +181,10 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_desc_lim = lim;
 	info->rx_offload_capa = EMU_RX_OFFLOADS;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (emu->conf.tx_offload) {
+		info->tx_offload_capa |= EMU_TX_OFFLOADS;
+		info->tx_desc_lim.nb_seg_max = EMU_TSO_SEGS;
+	}
 	info->reta_size = EMU_RETA_SIZE;
 	info->hash_key_size = EMU_KEY_SIZE;
 	info->flow_type_rss_offloads = EMU_RSS_HF;

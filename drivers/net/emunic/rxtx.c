@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The driver's hot path: descriptors out, descriptors in, nothing else. */
+#include <rte_errno.h>
+#include <rte_net.h>
 #include <rte_prefetch.h>
 
 #include "emunic.h"
@@ -216,7 +218,7 @@ post_segment(struct emu_txq *q, const struct rte_mbuf *m, struct rte_mbuf *last_
 
 	d->iova = rte_pktmbuf_iova(m);
 	d->len = m->data_len;
-	d->last = last_of != NULL;
+	d->control = last_of != NULL ? EMU_TX_LAST : 0;
 	q->sw[q->post] = last_of;
 	q->post = advance(q->post, q->nb_desc);
 }
@@ -245,8 +247,36 @@ prefetch_tx_ring(const struct emu_txq *q, uint32_t n)
 	}
 }
 
-uint16_t
-emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+/* What the packet asks for, in its first descriptor. */
+static inline void
+request(struct emu_tx_desc *d, const struct rte_mbuf *m)
+{
+	uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
+	uint16_t what = 0;
+
+	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+		what |= EMU_TX_IPV4_SUM;
+	if (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG)
+		what |= EMU_TX_CUT;
+	else if (l4 == RTE_MBUF_F_TX_TCP_CKSUM)
+		what |= EMU_TX_TCP_SUM;
+	else if (l4 == RTE_MBUF_F_TX_UDP_CKSUM)
+		what |= EMU_TX_UDP_SUM;
+	if (what == 0)
+		return;
+	d->control |= what | m->l2_len << EMU_TX_L2_SHIFT;
+	d->offload = m->tso_segsz | (uint32_t)m->l3_len << EMU_TX_L3_SHIFT |
+		(uint32_t)m->l4_len / 4 << EMU_TX_L4_SHIFT;
+}
+
+static inline uint16_t
+most_segs(const struct rte_mbuf *m, const bool offload)
+{
+	return offload && (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) ? EMU_TSO_SEGS : EMU_MAX_SEGS;
+}
+
+static __rte_always_inline uint16_t
+tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb, const bool offload)
 {
 	struct emu_txq *q = queue;
 	const uint32_t tail = q->tail;
@@ -257,8 +287,9 @@ emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 		emu_tx_clean(q, UINT_MAX);
 	for (i = 0; i < nb; i++) {
 		struct rte_mbuf *m = pkts[i];
+		struct emu_tx_desc *first;
 
-		if (unlikely(m->nb_segs > EMU_MAX_SEGS)) {
+		if (unlikely(m->nb_segs > most_segs(m, offload))) {
 			q->stats.errors++;
 			rte_pktmbuf_free(m);
 			continue;
@@ -268,7 +299,10 @@ emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 			if (m->nb_segs > q->target - q->used)
 				break;
 		}
+		first = &q->ring[q->post];
 		post_packet(q, m);
+		if (offload)
+			request(first, m);
 		bytes += m->pkt_len;
 		sent++;
 	}
@@ -277,6 +311,39 @@ emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	prefetch_tx_ring(q, q->tail - tail);
 	q->stats.packets += sent;
 	q->stats.bytes += bytes;
+	return i;
+}
+
+/** For a port without Tx offloads: nobody looks whether something is asked for. */
+uint16_t
+emu_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	return tx_burst(queue, pkts, nb, false);
+}
+
+uint16_t
+emu_tx_burst_offload(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	return tx_burst(queue, pkts, nb, true);
+}
+
+/** Pseudo headers' sums. */
+uint16_t
+emu_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	uint16_t i;
+
+	RTE_SET_USED(queue);
+	for (i = 0; i < nb; i++) {
+		int ret = pkts[i]->nb_segs > most_segs(pkts[i], true)
+			? -EINVAL
+			: rte_net_intel_cksum_prepare(pkts[i]);
+
+		if (ret != 0) {
+			rte_errno = -ret;
+			break;
+		}
+	}
 	return i;
 }
 

@@ -20,6 +20,8 @@ static const char *const names[EMU_COUNTERS] = {
 	[EMU_TX_LOST] = "tx_lost",
 	[EMU_TX_DUPLICATE] = "tx_duplicate",
 	[EMU_TX_OTHER] = "tx_other",
+	[EMU_TX_CHECKSUMS] = "tx_checksums",
+	[EMU_TX_CUTS] = "tx_cut_packets",
 };
 
 const char *

@@ -146,6 +146,29 @@ jam(struct emu *emu, struct rte_tel_data *d)
 	return jam_queues(emu, d);
 }
 
+static int
+stall(struct emu *emu, struct rte_tel_data *d, bool on)
+{
+	emu_lock(emu);
+	emu->tx_stalled = on;
+	emu_unlock(emu);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_int(d, "stalled", on);
+	return 0;
+}
+
+static int
+tx_stall(struct emu *emu, struct rte_tel_data *d)
+{
+	return stall(emu, d, true);
+}
+
+static int
+tx_resume(struct emu *emu, struct rte_tel_data *d)
+{
+	return stall(emu, d, false);
+}
+
 #define HANDLER(name)                                                                              \
 	static int handle_##name(const char *cmd, const char *params, struct rte_tel_data *d)      \
 	{                                                                                          \
@@ -159,6 +182,8 @@ HANDLER(stop)
 HANDLER(done)
 HANDLER(jam)
 HANDLER(jam_queues)
+HANDLER(tx_stall)
+HANDLER(tx_resume)
 
 RTE_INIT(emu_telemetry_init)
 {
@@ -170,6 +195,10 @@ RTE_INIT(emu_telemetry_init)
 		"Switch the source on. Parameters: port id");
 	rte_telemetry_register_cmd("/emunic/stop", handle_stop,
 		"Switch the source off. Parameters: port id");
+	rte_telemetry_register_cmd("/emunic/tx_stall", handle_tx_stall,
+		"Send nothing, and give no transmit descriptor back. Parameters: port id");
+	rte_telemetry_register_cmd("/emunic/tx_resume", handle_tx_resume,
+		"Send again. Parameters: port id");
 	rte_telemetry_register_cmd("/emunic/done", handle_done,
 		"Is the source exhausted? Parameters: port id");
 	rte_telemetry_register_cmd("/emunic/jam", handle_jam,

@@ -70,6 +70,9 @@ main(int argc, char **argv)
 		TEST(test_replay),
 		TEST(test_vlan_strip),
 		TEST(test_vlan_rules),
+		TEST(test_offload),
+		TEST(test_offload_wrong),
+		TEST(test_no_offload),
 		TEST(test_bad_args),
 		TEST(test_hotplug),
 	};
