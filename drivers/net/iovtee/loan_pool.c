@@ -12,6 +12,7 @@
 #include "loan_pool.h"
 #include "log.h"
 #include "pinned.h"
+#include "uplink.h"
 
 /* Ids told to the engine at a time: bounds the array on the stack. */
 #define BATCH 64
@@ -21,6 +22,7 @@
 int32_t loan_ops_index;
 
 static struct loan_pool *retired;
+static bool sweeping;       /* a sweep is on its way */
 static unsigned int serial; /* for pool names */
 
 static inline uint32_t
@@ -312,14 +314,18 @@ static void sweep(void *arg);
 static void
 sweep_later(void)
 {
-	if (rte_eal_alarm_set(SWEEP_US, sweep, NULL) != 0)
-		IOVTEE_LOG(WARNING,
-			"the mbufs of a guest that is gone stay until the next one goes");
+	if (__atomic_exchange_n(&sweeping, true, __ATOMIC_ACQ_REL))
+		return;
+	if (rte_eal_alarm_set(SWEEP_US, sweep, NULL) == 0)
+		return;
+	__atomic_store_n(&sweeping, false, __ATOMIC_RELEASE);
+	IOVTEE_LOG(WARNING, "the mbufs of a guest that is gone stay until the next one goes");
 }
 
 /*
  * Free the pools whose packets and headers are all back. At the second sweep that finds them so: whoever freed the
- * last mbuf has left the mempool's functions by then.
+ * last mbuf has left the mempool's functions by then. Packets that a NIC has sent come back by being asked for, and
+ * nobody polls for the guest any more.
  */
 static void
 sweep(void *arg)
@@ -327,6 +333,7 @@ sweep(void *arg)
 	struct loan_pool **at = &retired, *lp;
 	bool again = false;
 
+	__atomic_store_n(&sweeping, false, __ATOMIC_RELEASE);
 	control_lock();
 	while ((lp = *at) != NULL) {
 		if (lp->idle) {
@@ -334,10 +341,11 @@ sweep(void *arg)
 			loan_pool_free(lp);
 			continue;
 		}
-		if (__atomic_load_n(&lp->gone, __ATOMIC_ACQUIRE)) {
+		again = true;
+		if (__atomic_load_n(&lp->gone, __ATOMIC_ACQUIRE))
 			lp->idle = !headers_are_out(lp);
-			again = true;
-		}
+		else
+			uplink_reap_device(lp->dma);
 		at = &lp->next;
 	}
 	control_unlock();
@@ -350,6 +358,7 @@ loan_pool_retire(struct loan_pool *lp)
 {
 	lp->next = retired;
 	retired = lp;
+	sweep_later();
 }
 
 void

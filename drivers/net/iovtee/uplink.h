@@ -148,6 +148,9 @@ void uplink_free_tees(struct uplink *up);
  */
 void uplink_reap(struct uplink *up);
 
+/** The same for the uplink of this device, if there is one. With the control lock held. */
+void uplink_reap_device(const struct rte_device *dma);
+
 /** Let that happen, or not, while the physical port or queue runs. With the control lock held. */
 void uplink_allow_reaping(struct uplink *up, bool allow);
 void uplink_txq_allow_reaping(struct uplink_txq *q, bool allow);

@@ -3,6 +3,7 @@
  * Packets that lie in a guest's memory go back to it when the NIC's driver frees them, and drivers put that
  * off until their ring is nearly full: so they are told.
  */
+#include "ports.h"
 #include "uplink.h"
 
 bool
@@ -33,6 +34,17 @@ uplink_reap(struct uplink *up)
 		iovt_lock_release(&q->lock);
 	}
 	iovt_lock_release(&up->reap_lock);
+}
+
+void
+uplink_reap_device(const struct rte_device *dma)
+{
+	for (uint16_t id = 0; id < RTE_MAX_ETHPORTS; id++) {
+		struct rte_eth_dev *dev = ports_find(id, &uplink_ops);
+
+		if (dev != NULL && rte_eth_devices[uplink_of(dev)->phys_port].device == dma)
+			uplink_reap(uplink_of(dev));
+	}
 }
 
 void

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Zero-copy transmit: what a guest sends leaves the NIC out of the guest's memory, and comes back to it."""
+import time
+
 from harness import accounts, pcap
 from harness.capture import to_one_host
 from harness.errors import Skip, check, check_equal
@@ -72,6 +74,82 @@ def long_ring(bed):
     """A NIC whose ring is sixteen times the guest's, and whose driver would keep what it has sent until that is
     full: the guest gets its packets back nevertheless."""
     run_whole(bed, False, rate=RATE, switch_app=["--txd=4096"])
+
+
+# A switch that waits for a NIC, ten seconds at most.
+PATIENT = ["set burst tx delay 10 retry 1000000"]
+VRING = 256
+KEPT = VRING // 8  # entries that are never out
+
+
+def stalled(bed, packed, switch_app=(), descs=512):
+    """The NIC sends nothing for a while, then again. Meanwhile the guest sends on as far as the NIC's ring goes: what is
+    out stays within its share of the guest's ring, the rest is copied."""
+    pvp = Pvp(bed, trust=1, switch_app=switch_app, before_start=PATIENT)
+    pvp.start_nf(packed=packed)
+    pvp.emunic("tx_stall")
+    pvp.start_source()
+    least = min(descs, len(pvp.sent)) - 64
+    wait_until(lambda: pvp.returned() >= least, 20, f"{least} frames to be in the NIC's ring")
+    time.sleep(0.3)
+    counters, nic = sent_by_guest(pvp), pvp.emunic("stats")
+    check_equal(nic["tx_device_frames"], 0, "frames sent by a NIC that is stalled")
+    out = counters["borrowed"] - counters["returned"]
+    check(VRING // 2 <= out <= VRING - KEPT, f"{out} packets are out")
+    check(counters["packets"] - out >= least - (VRING - KEPT), "the guest was starved")
+    pvp.emunic("tx_resume")
+    pvp.wait_settled()
+    pvp.check_no_faults()
+    check_returned(pvp)
+    pvp.nf.quit()
+    accounts.check_ended(pvp)
+    pcap.check_same(pvp.end(), pvp.expected())
+
+
+@test("transmit-stalled-nic")
+def stalled_nic(bed):
+    """A NIC that is stalled for a while: nothing is lost or overtaken."""
+    stalled(bed, False)
+
+
+@test("transmit-stalled-nic-packed")
+def stalled_nic_packed(bed):
+    """The same with a packed ring."""
+    stalled(bed, True)
+
+
+@test("transmit-stalled-long-ring")
+def stalled_long_ring(bed):
+    """The same with a NIC's ring of sixteen times the guest's: thousands of packets follow those that are out."""
+    stalled(bed, False, ["--txd=4096"], 4096)
+
+
+@test("transmit-stalled-guest-leaves")
+def stalled_guest_leaves(bed):
+    """A guest that leaves while a stalled NIC has its packets gets them back, late; its memory stays until the NIC is
+    done with it."""
+    pvp = Pvp(bed, trust=1, before_start=PATIENT, switch_app=["--txd=4096"])
+    nf = pvp.start_nf()
+    pvp.emunic("tx_stall")
+    pvp.start_source()
+    wait_until(lambda: pvp.returned() >= 1000, 20, "1000 frames to be in the NIC's ring")
+    pvp.emunic("stop")
+    out = sent_by_guest(pvp)["borrowed"] - sent_by_guest(pvp)["returned"]
+    check(out >= VRING // 2, f"only {out} packets are out")
+    nf.kill()
+    wait_until(lambda: sent_by_guest(pvp)["overdue"] > 0, 5, "the guest's packets to be given back")
+    counters = sent_by_guest(pvp)
+    check_equal(counters["overdue"], counters["borrowed"] - counters["returned"], "packets given back late")
+    check(nf.huge.clear() or nf.huge.used() > 0, "the memory that the NIC reads is gone")
+    pvp.emunic("tx_resume")
+    accounts.check_ended(pvp)
+    pvp.start_nf()
+    before = pvp.returned()
+    pvp.start_source()
+    wait_until(lambda: pvp.returned() >= before + 1000, 20, "the next guest to be served")
+    pvp.nf.quit()
+    accounts.check_ended(pvp)
+    pvp.switch.quit()
 
 
 def run_headers(bed, packed):
