@@ -20,19 +20,8 @@
 #include "chain.h"
 #include "dirty.h"
 #include "guest_mem.h"
+#include "vnet_hdr.h"
 #include "vring.h"
-
-/* The virtio-net header (virtio 1.2, 5.1.6), little endian, 10 bytes without num_buffers. */
-struct iovt_vnet_hdr {
-	uint8_t flags;
-	uint8_t gso_type;
-	uint16_t hdr_len;
-	uint16_t gso_size;
-	uint16_t csum_start;
-	uint16_t csum_offset;
-	uint16_t num_buffers;
-};
-_Static_assert(sizeof(struct iovt_vnet_hdr) == 12, "virtio-net header layout");
 
 enum iovt_rxq_state {
 	IOVT_RXQ_RUNNING,

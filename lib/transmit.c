@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Transmit: the packets that are not the common case. */
 #include <errno.h>
+#include <string.h>
 
 #include "transmit.h"
 
 /* A segment may cross regions that adjoin; for a packet in fewer segments there is room for that. */
 #define PIECES_MAX IOVT_SEGS_MAX
 
-/* Where a packet lies in this process, without its first skip bytes. */
+/* Where a packet lies in this process, without its virtio-net header. */
 struct layout {
 	unsigned int nr;
-	uint32_t skip;
+	uint8_t hdr_len;
+	uint8_t hdr_left; /* bytes of the header that are still to come */
+	uint8_t hdr[sizeof(struct iovt_vnet_hdr)];
 	struct iovt_piece piece[PIECES_MAX];
 };
 
@@ -23,19 +26,20 @@ add_segment(struct iovt_txq *q, struct layout *l, uint64_t gpa, uint32_t left)
 	while (left > 0) {
 		const struct iovt_mem_region *r = iovt_guest_mem_find(q->mem, gpa, 1);
 		uint64_t off = r != NULL ? gpa - r->gpa : 0;
-		uint32_t n = left, skip;
+		uint32_t n = left, hdr;
 
 		if (r == NULL)
 			return -EPROTO;
 		if (n > r->size - off)
 			n = r->size - off;
 		q->region = r;
-		skip = l->skip < n ? l->skip : n;
-		l->skip -= skip;
-		if (skip < n) {
+		hdr = l->hdr_left < n ? l->hdr_left : n;
+		memcpy(l->hdr + l->hdr_len - l->hdr_left, r->va + off, hdr);
+		l->hdr_left -= hdr;
+		if (hdr < n) {
 			if (l->nr == PIECES_MAX)
 				return -EMSGSIZE;
-			l->piece[l->nr++] = (struct iovt_piece){r->va + off + skip, n - skip};
+			l->piece[l->nr++] = (struct iovt_piece){r->va + off + hdr, n - hdr};
 		}
 		gpa += n;
 		left -= n;
@@ -50,7 +54,7 @@ lay_out(struct iovt_txq *q, const struct iovt_segs *segs, int64_t len, struct la
 	int ret = 0;
 
 	l->nr = 0;
-	l->skip = q->hdr_len;
+	l->hdr_len = l->hdr_left = q->hdr_len;
 	if (len > (int64_t)q->hdr_len + IOVT_TX_LEN_MAX || segs->n == IOVT_SEGS_MAX)
 		return -EMSGSIZE;
 	for (uint32_t i = 0; i < segs->n && ret == 0; i++)
@@ -65,6 +69,7 @@ iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size
 	struct iovt_segs segs;
 	struct iovt_chain c;
 	struct layout l;
+	struct iovt_pieces packet;
 	int64_t len;
 	int ret, taken = 0;
 
@@ -86,12 +91,16 @@ iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size
 		q->stats.too_short++;
 	} else if (ret == -EMSGSIZE) {
 		q->stats.too_big++;
-	} else if (pieces(ctx, k, l.piece, l.nr, len - q->hdr_len) == 0) {
-		q->stats.chained++;
-		taken = 1;
 	} else {
-		iovt_vq_untake(&q->vr, f, c.descs);
-		return -ENOMEM;
+		packet = (struct iovt_pieces){l.piece, l.nr, len - q->hdr_len,
+			iovt_vnet_hdr_read(l.hdr)};
+		ret = pieces(ctx, k, &packet);
+		if (ret == -ENOMEM) {
+			iovt_vq_untake(&q->vr, f, c.descs);
+			return ret;
+		}
+		taken = ret == 0;
+		q->stats.chained += taken;
 	}
 	iovt_vq_put(&q->vr, f, c, 0);
 	return taken;

@@ -3,13 +3,15 @@
  * Transmit: take the packets that a guest sends, by copying them out of its memory or by borrowing them
  * there (hot path).
  *
- * The virtio-net header is not read: what it could ask for (checksums, segmentation) was not offered.
+ * The virtio-net header is read only for those who want it: what it could ask for (checksums, segmentation) is offered
+ * to few guests.
  */
 #ifndef IOVT_TRANSMIT_H
 #define IOVT_TRANSMIT_H
 
 #include "txq.h"
 #include "virtqueue.h"
+#include "vnet_hdr.h"
 
 /* Packets whose descriptors are read before the first is copied, so that their data can be on its way. */
 #define IOVT_TX_BATCH 64
@@ -29,6 +31,7 @@ struct iovt_frame {
 enum iovt_tx_fate {
 	IOVT_TX_COPIED,
 	IOVT_TX_BORROWED, /* it stays where it is until iovt_txq_return() */
+	IOVT_TX_DROPPED,  /* looked at, and not handed on: the next packet is the k-th */
 	IOVT_TX_LEFT,     /* not now: it stays in the ring, and so does what is behind it */
 };
 
@@ -39,9 +42,23 @@ enum iovt_tx_fate {
 typedef enum iovt_tx_fate (
 	*iovt_tx_frame_fn)(void *ctx, size_t k, const struct iovt_frame *frame, bool may_borrow);
 
-/** The same for a packet of len bytes in nr pieces, or larger than room. @return 0; -ENOMEM: not now. */
-typedef int (*iovt_tx_pieces_fn)(void *ctx, size_t k, const struct iovt_piece *pieces,
-	unsigned int nr, uint32_t len);
+/* A packet of len bytes in nr pieces, behind its virtio-net header. */
+struct iovt_pieces {
+	const struct iovt_piece *piece;
+	unsigned int nr;
+	uint32_t len;
+	struct iovt_vnet_hdr hdr; /* num_buffers is 0 */
+};
+
+/** The same for a packet in pieces, or larger than room. @return 0; -EINVAL: dropped; -ENOMEM: not now. */
+typedef int (*iovt_tx_pieces_fn)(void *ctx, size_t k, const struct iovt_pieces *packet);
+
+/** The header of the packet that frame() is called for. To be read once. */
+IOVT_INLINE struct iovt_vnet_hdr
+iovt_tx_header(const struct iovt_txq *q, const struct iovt_frame *frame)
+{
+	return iovt_vnet_hdr_read(frame->data - q->hdr_len);
+}
 
 /**
  * transmit.c: take one packet of any layout.
@@ -210,8 +227,8 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 			fate = frame(ctx, got, &fr[i], may_borrow);
 			if (fate == IOVT_TX_LEFT)
 				break;
-			got++;
-			if (fate == IOVT_TX_COPIED) {
+			got += fate != IOVT_TX_DROPPED;
+			if (fate != IOVT_TX_BORROWED) {
 				iovt_vq_put(&vr, f, (struct iovt_chain){id, 1}, 0);
 				continue;
 			}

@@ -44,9 +44,9 @@ borrow_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 
 /* The first packet, when the engine does not know the region of guest memory yet. */
 static int
-copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+copy_pieces(void *ctx, size_t k, const struct iovt_pieces *packet)
 {
-	return len <= ROOM ? 0 : -ENOMEM;
+	return packet->len <= ROOM ? 0 : -ENOMEM;
 }
 
 IOVT_INLINE uint16_t

@@ -14,6 +14,7 @@
 
 #define WORDS_MAX  48
 #define HEADER_LEN 12u
+#define SEND_MAX   4096u
 
 struct words {
 	unsigned int nr;
@@ -141,6 +142,8 @@ cmd_setup(struct frontend *f, const struct words *w)
 		.version_1 = number(w, "version_1", 1),
 		.guest_csum = number(w, "guest_csum", 0),
 		.guest_tso = number(w, "guest_tso", 0),
+		.csum = number(w, "csum", 0),
+		.tso = number(w, "tso", 0),
 		.any_num_buffers = number(w, "any_num_buffers", 0),
 		.swap = number(w, "swap", 1),
 		.sleep = number(w, "sleep", 0),
@@ -352,6 +355,22 @@ from_hex(const char *hex, uint8_t *bytes, unsigned int max)
 	return n;
 }
 
+/* A packet with any header: data=HEX, the virtio-net header first; pair=. */
+static void
+cmd_send(struct frontend *f, const struct words *w)
+{
+	unsigned int pair = number(w, "pair", 0);
+	uint8_t bytes[SEND_MAX];
+	unsigned int n = from_hex(text(w, "data", ""), bytes, sizeof(bytes));
+
+	if (!f->set_up || pair >= f->conf.pairs) {
+		answer_failure("no such queue pair");
+		return;
+	}
+	memcpy(backlog_append(&f->backlog[pair], n)->data, bytes, n);
+	answer_ok();
+}
+
 /* What goes with a message: guest memory, or another file of so many bytes. */
 static int
 some_file(const struct frontend *f, const struct words *w)
@@ -416,6 +435,7 @@ static const struct {
 	{"run", cmd_run},
 	{"post", cmd_post},
 	{"stats", cmd_stats},
+	{"send", cmd_send},
 	{"save", cmd_save},
 	{"changed", cmd_changed},
 	{"log", cmd_log},

@@ -35,6 +35,8 @@ struct guest_conf {
 	bool version_1; /* no: 10 bytes of header, if not mergeable */
 	bool guest_csum;
 	bool guest_tso;       /* takes large packets, for which it needs guest_csum */
+	bool csum;            /* may leave checksums to the device, */
+	bool tso;             /* and segmentation, of what command "send" sends */
 	bool any_num_buffers; /* see fake_guest.h */
 	bool swap;            /* send packets back with addresses exchanged */
 	bool sleep;           /* wait to be notified; no: look all the time, and ask for silence */

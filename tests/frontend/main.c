@@ -7,7 +7,7 @@
 
 #include "frontend.h"
 
-#define LINE_MAX_LEN 4096
+#define LINE_MAX_LEN 16384
 /* Turns of a busy guest between two looks at standard input. */
 #define TURNS 16
 

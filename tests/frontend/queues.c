@@ -79,6 +79,8 @@ wanted_features(const struct guest_conf *c)
 	w |= c->version_1 ? BIT(VIRTIO_F_VERSION_1) : 0;
 	w |= c->guest_csum ? BIT(VIRTIO_NET_F_GUEST_CSUM) : 0;
 	w |= c->guest_tso ? BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) : 0;
+	w |= c->csum ? BIT(VIRTIO_NET_F_CSUM) : 0;
+	w |= c->tso ? BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) : 0;
 	w |= c->mtu > 0 ? BIT(VIRTIO_NET_F_MTU) : 0;
 	return w;
 }

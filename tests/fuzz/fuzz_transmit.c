@@ -38,6 +38,8 @@ take_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 	CHECK(f->len >= IOVT_TX_LEN_MIN && f->len <= s->room);
 	if (wish >= 0xf0)
 		return IOVT_TX_LEFT;
+	if (wish >= 0xe0)
+		return IOVT_TX_DROPPED;
 	CHECK(k == s->taken++);
 	read_all(s, f->data, f->len);
 	if (wish < 0x60 || !may_borrow)
@@ -60,21 +62,23 @@ give_back(struct fuzz_input *in, struct iovt_txq *q, struct loans *l)
 }
 
 static int
-take_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+take_pieces(void *ctx, size_t k, const struct iovt_pieces *p)
 {
 	struct sink *s = ctx;
-	uint64_t total = 0;
+	uint64_t total = 0, wish = fuzz_take(s->in, 1);
 
-	if (fuzz_take(s->in, 1) >= 0xf0)
+	if (wish >= 0xf0)
 		return -ENOMEM;
+	if (wish >= 0xe0)
+		return -EINVAL;
 	CHECK(k == s->taken++);
-	CHECK(len >= IOVT_TX_LEN_MIN && len <= IOVT_TX_LEN_MAX);
-	for (unsigned int i = 0; i < nr; i++) {
-		CHECK(piece[i].len > 0);
-		read_all(s, piece[i].data, piece[i].len);
-		total += piece[i].len;
+	CHECK(p->len >= IOVT_TX_LEN_MIN && p->len <= IOVT_TX_LEN_MAX);
+	for (unsigned int i = 0; i < p->nr; i++) {
+		CHECK(p->piece[i].len > 0);
+		read_all(s, p->piece[i].data, p->piece[i].len);
+		total += p->piece[i].len;
 	}
-	CHECK(total == len);
+	CHECK(total == p->len);
 	return 0;
 }
 

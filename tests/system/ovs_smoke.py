@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Open vSwitch with our ports: the distribution's binaries, plugins loaded by dpdk-extra, ports
 given as type=dpdk. Run by tests/integration/run."""
+from cases import guest_asks, offload
 from harness import accounts, pcap
 from harness.errors import check, check_equal
 from harness.ovs import Ovs
+from harness.packets import TCP, Packet, check_segments
+from harness.process import wait_until
 from harness.pvp import Pvp
 from harness.registry import test
 
@@ -60,3 +63,40 @@ def ovs_userspace_tso(bed):
     check("Userspace TCP Segmentation Offloading support enabled" in said,
           "OVS does not say that it has userspace TSO")
     check("guest: Tx TSO offload is not supported" not in said, "OVS does not find TSO in the port")
+
+
+def segment_size(packet):
+    """OVS cuts to the MTU of the port, whatever the guest has said."""
+    return 1500 - packet.ip_len - 20
+
+
+def segments(frame):
+    packet = Packet(frame)
+    return -(-len(packet.payload) // segment_size(packet)) if packet.proto == TCP else 1
+
+
+@test("ovs-guest-asks")
+def ovs_guest_asks(bed):
+    """A guest leaves checksums and segmentation to the switch; OVS carries that on to the NIC."""
+    bed.need_iovtee()
+    out = bed.path("wire.pcap")
+    frames = offload.small_packets() + offload.large_packets(3000, 9001, 60000)
+    pvp = TsoPvp(bed, generator=f"count=1,tx_pcap={out}", **{"tx-offload": "tso"})
+    guest = guest_asks.start_guest(bed, pvp.socket, frames, True)
+    want = sum(map(segments, frames))
+    wait_until(lambda: pvp.emunic("stats")["tx_device_frames"] >= want, 30, f"{want} frames to leave the NIC")
+    uplink = pvp.switch.xstats(pvp.uplink)
+    pvp.check_no_faults()
+    guest.quit()
+    pvp.switch.quit()
+    check_equal(uplink["tx_checksums"], want, "checksums made by the NIC")
+    received, at = pcap.read(out), 0
+    for frame in frames:
+        n, packet = segments(frame), Packet(frame)
+        if packet.proto == TCP:
+            check_segments(received[at:at + n], frame, segment_size(packet))
+        else:
+            Packet(received[at]).check_complete()
+            check(Packet(received[at]).without_sums() == packet.without_sums(), "a datagram has changed")
+        at += n
+    check_equal(len(received), at, "frames")

@@ -333,15 +333,16 @@ fake_guest_post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enu
 	return post(g, layout, len, place, NULL);
 }
 
-/* The header asks for all that was not offered. */
+/* The header asks for anything. */
 int
 fake_guest_send(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_place place,
 	uint64_t seq)
 {
+	const struct iovt_vnet_hdr hdr = fake_frame_hdr(seq);
 	uint8_t packet[FAKE_LEN_MAX];
 
 	CHECK(len <= sizeof(packet));
-	memset(packet, 0xff, len);
+	memcpy(packet, &hdr, len < g->hdr_len ? len : g->hdr_len);
 	if (len > g->hdr_len)
 		fake_frame_write(packet + g->hdr_len, seq, len - g->hdr_len);
 	return post(g, layout, len, place, packet);

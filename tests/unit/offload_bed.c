@@ -60,6 +60,22 @@ l4_sum_right(const uint8_t *packet, const struct frame_conf *c, uint16_t l2)
 	return sum_of(ip + c->l3, len, pseudo_header(ip, c->v6, c->udp, len)) == 0xffff;
 }
 
+struct iovt_vnet_hdr
+frame_ask_checksum(struct frame *f)
+{
+	const struct frame_conf *c = &f->conf;
+	uint8_t *ip = f->bytes + c->l2;
+	const struct iovt_vnet_hdr hdr = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = c->l2 + c->l3,
+		.csum_offset = c->udp ? 6 : 16,
+	};
+
+	put16(ip + c->l3 + hdr.csum_offset,
+		sum_of(NULL, 0, pseudo_header(ip, c->v6, c->udp, l4_len_of(ip, c))));
+	return hdr;
+}
+
 void
 finish_checksum(uint8_t *packet, uint32_t len, const struct iovt_vnet_hdr *hdr)
 {

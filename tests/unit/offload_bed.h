@@ -66,6 +66,9 @@ frame_large(bool v6)
 uint32_t frame_built(const struct frame *f, const struct offload *o, uint32_t off, uint32_t len,
 	uint8_t *out);
 
+/* Put the pseudo header's sum into the packet, as a guest does that leaves the rest to the device. Returns what it asks for. */
+struct iovt_vnet_hdr frame_ask_checksum(struct frame *f);
+
 /* Complete a checksum, as NEEDS_CSUM asks a guest to. */
 void finish_checksum(uint8_t *packet, uint32_t len, const struct iovt_vnet_hdr *hdr);
 

@@ -89,9 +89,15 @@ add(struct send_bed *b, size_t k, uint32_t len)
 	struct send_packet *p = &b->got[b->nr_got + k];
 
 	CHECK(b->nr_got + k < SIZE_MAX_TESTED);
-	*p = (struct send_packet){.len = len, .data = malloc(len)};
+	*p = (struct send_packet){.len = len, .data = malloc(len), .hdr = p->hdr};
 	CHECK(p->data != NULL);
 	return p;
+}
+
+static bool
+drops(struct send_bed *b)
+{
+	return b->drop > 0 && ++b->seen % b->drop == 0;
 }
 
 static enum iovt_tx_fate
@@ -100,7 +106,7 @@ borrow_frame(struct send_bed *b, size_t k, const struct iovt_frame *f)
 	struct send_packet *p = &b->got[b->nr_got + k];
 
 	CHECK(b->nr_got + k < SIZE_MAX_TESTED);
-	*p = (struct send_packet){.len = f->len, .borrowed = true, .id = f->id};
+	*p = (struct send_packet){.len = f->len, .borrowed = true, .id = f->id, .hdr = p->hdr};
 	p->data = fake_mem_device(&b->guest.mem, f->iova, f->len);
 	CHECK(p->data != NULL);
 	return IOVT_TX_BORROWED;
@@ -113,6 +119,9 @@ take_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 
 	CHECK(f->len >= IOVT_TX_LEN_MIN && f->len <= b->room);
 	CHECK(!may_borrow || f->len >= b->reads.all_below);
+	if (drops(b))
+		return IOVT_TX_DROPPED;
+	b->got[b->nr_got + k].hdr = iovt_tx_header(b->q, f);
 	if (may_borrow)
 		return borrow_frame(b, k, f);
 	if (b->borrow_max > 0 && b->refuse > 0) {
@@ -124,8 +133,10 @@ take_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 }
 
 static int
-take_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+take_pieces(void *ctx, size_t k, const struct iovt_pieces *packet)
 {
+	const struct iovt_piece *piece = packet->piece;
+	const uint32_t len = packet->len;
 	struct send_bed *b = ctx;
 	uint32_t off = 0;
 	struct send_packet *p;
@@ -135,9 +146,12 @@ take_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr
 		b->refuse--;
 		return -ENOMEM;
 	}
+	if (drops(b))
+		return -EINVAL;
 	p = add(b, k, len);
 	p->pieced = true;
-	for (unsigned int i = 0; i < nr; i++) {
+	p->hdr = packet->hdr;
+	for (unsigned int i = 0; i < packet->nr; i++) {
 		CHECK(piece[i].len > 0 && piece[i].len <= len - off);
 		memcpy(p->data + off, piece[i].data, piece[i].len);
 		off += piece[i].len;
@@ -186,7 +200,10 @@ send_bed_return(struct send_bed *b, unsigned int k)
 void
 send_bed_expect(const struct send_bed *b, unsigned int k, uint64_t seq, uint32_t len)
 {
+	const struct iovt_vnet_hdr hdr = fake_frame_hdr(seq);
+
 	assert_true(k < b->nr_got);
 	assert_int_equal(b->got[k].len, len);
 	assert_true(fake_frame_equal(b->got[k].data, seq, len));
+	assert_memory_equal(&b->got[k].hdr, &hdr, offsetof(struct iovt_vnet_hdr, num_buffers));
 }

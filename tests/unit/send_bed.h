@@ -15,6 +15,7 @@ struct send_packet {
 	bool borrowed;
 	uint16_t id;   /* if borrowed */
 	uint8_t *data; /* a copy, if not borrowed */
+	struct iovt_vnet_hdr hdr;
 };
 
 struct send_bed {
@@ -25,6 +26,8 @@ struct send_bed {
 	unsigned int nr_got;
 	uint32_t room;
 	unsigned int refuse; /* so many packets find no room, if they are in pieces or copied */
+	unsigned int drop;   /* every so-manieth packet is dropped, 0: none */
+	unsigned int seen;   /* packets looked at, dropped ones included */
 	uint16_t borrow_max; /* 0: all are copied */
 	struct iovt_tx_reads reads;
 	unsigned int released;

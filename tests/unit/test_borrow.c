@@ -277,11 +277,11 @@ borrow(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 }
 
 static int
-count_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+count_pieces(void *ctx, size_t k, const struct iovt_pieces *p)
 {
 	struct line *l = ctx;
 
-	CHECK(len == LEN && nr == 1 && fake_frame_equal(piece->data, l->taken, LEN));
+	CHECK(p->len == LEN && p->nr == 1 && fake_frame_equal(p->piece->data, l->taken, LEN));
 	l->taken++;
 	return 0;
 }

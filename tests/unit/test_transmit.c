@@ -93,6 +93,29 @@ no_room(const struct bed_conf *conf)
 	send_bed_free(b);
 }
 
+/* What the taker drops goes back to the guest as if it had been taken, and leaves no gap. */
+static void
+dropped(const struct bed_conf *conf)
+{
+	struct send_bed *b = send_bed_new(conf);
+	unsigned int k = 0;
+
+	for (unsigned int i = 0; i < 9; i++)
+		assert_true(fake_guest_send(&b->guest, i == 1 || i == 5 ? FAKE_CHAIN : FAKE_ONE,
+				    200 + i, FAKE_LINEAR, i) >= 0);
+	b->drop = 3;
+	while (send_bed_burst(b, 8) > 0)
+		;
+	assert_int_equal(b->nr_got, 6);
+	for (unsigned int i = 0; i < 9; i++) {
+		if (i % 3 != 2)
+			send_bed_expect(b, k++, i, 188 + i);
+		assert_true(fake_guest_reap(&b->guest) >= 0);
+	}
+	assert_null(b->q->error);
+	send_bed_free(b);
+}
+
 /* The taker has more room than the guest has memory behind any packet. */
 static void
 much_room(const struct bed_conf *conf)
@@ -199,17 +222,17 @@ check_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 }
 
 static int
-check_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+check_pieces(void *ctx, size_t k, const struct iovt_pieces *p)
 {
 	uint8_t data[2048];
 	uint32_t off = 0;
 
-	CHECK(len <= sizeof(data));
-	for (unsigned int i = 0; i < nr; i++) {
-		memcpy(data + off, piece[i].data, piece[i].len);
-		off += piece[i].len;
+	CHECK(p->len <= sizeof(data));
+	for (unsigned int i = 0; i < p->nr; i++) {
+		memcpy(data + off, p->piece[i].data, p->piece[i].len);
+		off += p->piece[i].len;
 	}
-	check_frame(ctx, k, &(struct iovt_frame){.data = data, .len = len}, false);
+	check_frame(ctx, k, &(struct iovt_frame){.data = data, .len = p->len}, false);
 	return 0;
 }
 
@@ -265,6 +288,7 @@ main(void)
 		{"in order, whole rings", in_order, true},
 		{"every layout and place", layouts, false},
 		{"no room for one in the middle", no_room, false},
+		{"the taker drops some", dropped, false},
 		{"room for more than the memory holds", much_room, true},
 		{"an empty ring", nothing_there, false},
 		{"goes on after a restart", goes_on, true},

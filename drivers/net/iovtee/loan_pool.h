@@ -79,13 +79,20 @@ loan_hide(struct rte_mbuf *m)
 		m->ol_flags &= ~RTE_MBUF_F_EXTERNAL;
 }
 
-static inline void
-loan_unhide(struct rte_mbuf *m)
+/** Whatever its flags say, does it lie in a guest's memory? */
+static inline bool
+loan_in_guest(const struct rte_mbuf *m)
 {
 	const struct loan_pool *lp = loan_pool_of(m);
 
-	if (m->pool->ops_index == loan_ops_index &&
-		(!lp->headers || (char *)m->buf_addr < lp->first || (char *)m->buf_addr >= lp->end))
+	return m->pool->ops_index == loan_ops_index &&
+		(!lp->headers || (char *)m->buf_addr < lp->first || (char *)m->buf_addr >= lp->end);
+}
+
+static inline void
+loan_unhide(struct rte_mbuf *m)
+{
+	if (loan_in_guest(m))
 		m->ol_flags |= RTE_MBUF_F_EXTERNAL;
 }
 

@@ -39,7 +39,7 @@ is_ipv4(const struct offload *o)
 
 /* Segments that a NIC has merged are what a segmentation request is, but nobody has said where its headers are. */
 static int
-read_merged(struct offload *o, const struct rte_mbuf *m)
+read_merged(struct offload *o, const struct rte_mbuf *m, uint64_t leave)
 {
 	struct rte_net_hdr_lens lens;
 	uint32_t type = rte_net_get_ptype(m, &lens,
@@ -47,7 +47,7 @@ read_merged(struct offload *o, const struct rte_mbuf *m)
 
 	if ((type & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_TCP)
 		return -EINVAL;
-	o->flags = RTE_MBUF_F_TX_TCP_SEG | (m->ol_flags & RTE_MBUF_F_TX_VLAN) |
+	o->flags = RTE_MBUF_F_TX_TCP_SEG | (m->ol_flags & RTE_MBUF_F_TX_VLAN & ~leave) |
 		(RTE_ETH_IS_IPV4_HDR(type) ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
 					   : RTE_MBUF_F_TX_IPV6);
 	o->l3 = lens.l2_len;
@@ -57,11 +57,11 @@ read_merged(struct offload *o, const struct rte_mbuf *m)
 }
 
 static int
-read_request(struct offload *o, const struct rte_mbuf *m)
+read_request(struct offload *o, const struct rte_mbuf *m, uint64_t leave)
 {
-	o->flags = m->ol_flags & (OFFLOAD_REQUESTS | IP_FLAGS);
+	o->flags = m->ol_flags & (OFFLOAD_REQUESTS | IP_FLAGS) & ~leave;
 	if ((m->ol_flags & RTE_MBUF_F_RX_LRO) && !(o->flags & RTE_MBUF_F_TX_TCP_SEG)) {
-		if (read_merged(o, m) < 0)
+		if (read_merged(o, m, leave) < 0)
 			return -EINVAL;
 	} else {
 		o->l3 = m->l2_len;
@@ -208,7 +208,7 @@ offload_open(struct offload *o, const struct rte_mbuf *m, const struct offload_t
 {
 	o->cut = o->mss = 0;
 	o->gso_type = VIRTIO_NET_HDR_GSO_NONE;
-	if (read_request(o, m) < 0 || !is_possible(o, m) || read_head(o, m) < 0)
+	if (read_request(o, m, takes->leave) < 0 || !is_possible(o, m) || read_head(o, m) < 0)
 		return -EINVAL;
 	if (o->flags & RTE_MBUF_F_TX_VLAN)
 		insert_tag(o, m->vlan_tci);
@@ -282,13 +282,13 @@ pseudo_header_sum(struct offload *o, uint16_t len)
 }
 
 /* rte_raw_cksum_mbuf() of DPDK 22.11 loses carries behind a segment of odd length. */
-static uint16_t
-payload_sum(const struct offload *o, const struct rte_mbuf *m, uint32_t off, uint32_t len)
+uint16_t
+offload_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 {
 	uint32_t done = 0;
 	uint16_t sum = 0;
 
-	for (off += o->from; done < len; m = m->next) {
+	for (; done < len; m = m->next) {
 		uint16_t part;
 		uint32_t n;
 
@@ -318,7 +318,7 @@ set_l4_checksum(struct offload *o, const struct rte_mbuf *m, uint32_t off)
 	sum = pseudo_header_sum(o, len);
 	if (o->in_software) {
 		sum = ~fold(sum + rte_raw_cksum(l4, o->l4_len) +
-			payload_sum(o, m, off, len - o->l4_len));
+			offload_sum(m, o->from + off, len - o->l4_len));
 		if (sum == 0 && is_udp(o))
 			sum = 0xffff;
 	} else {

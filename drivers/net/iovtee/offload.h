@@ -35,12 +35,13 @@
 /* Headers of a packet at most: what an mbuf can say of their lengths, and a VLAN tag. */
 #define OFFLOAD_HEAD_MAX 1024
 
-/** What a guest has negotiated (virtio 1.2, 5.1.3.1). */
+/** What is left to others: what a guest has negotiated (virtio 1.2, 5.1.3.1), or a NIC does. */
 struct offload_takes {
-	bool csum; /* GUEST_CSUM; without it, the others are not set either */
-	bool tso4; /* GUEST_TSO4 */
-	bool tso6; /* GUEST_TSO6 */
-	bool ecn;  /* GUEST_ECN */
+	bool csum;      /* GUEST_CSUM; without it, the others are not set either */
+	bool tso4;      /* GUEST_TSO4 */
+	bool tso6;      /* GUEST_TSO6 */
+	bool ecn;       /* GUEST_ECN */
+	uint64_t leave; /* RTE_MBUF_F_TX_*: requests that somebody else fulfils */
 };
 
 /** A packet for a guest: a virtio-net header, new packet headers, and what follows these in the mbuf. */
@@ -79,5 +80,8 @@ int offload_open(struct offload *o, const struct rte_mbuf *m, const struct offlo
  * cut bytes of it (fewer, if it is the last one).
  */
 void offload_build(struct offload *o, const struct rte_mbuf *m, uint32_t off, uint32_t len);
+
+/** The ones' complement sum of len bytes of a packet, from off on: not inverted, in the packet's byte order. */
+uint16_t offload_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len);
 
 #endif

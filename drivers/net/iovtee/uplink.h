@@ -4,7 +4,7 @@
  *
  * Control operations pass through (uplink_ops.c). What it adds is a gate before each queue, so that
  * a queue can be rebuilt or flushed while it is polled (uplink_queue.c), and, on mapped Rx queues,
- * packets that lie in guest memory (uplink_rxtx.c).
+ * packets that lie in guest memory (uplink_rxtx.c). Offloads that the NIC has not got are made here (uplink_finish.c).
  */
 #ifndef IOVTEE_UPLINK_H
 #define IOVTEE_UPLINK_H
@@ -64,8 +64,16 @@ struct uplink_txq {
 	bool reapable;         /* the physical queue runs; under the lock */
 	struct iovt_lock lock; /* the physical queue, which others may reap */
 	const struct rte_device *dma;
+	uint64_t finish;   /* RTE_MBUF_F_TX_*: packets with one of these are looked at here */
+	uint64_t undone;   /* of these, what the NIC does not do at all */
+	uint16_t segs_max; /* segments of a packet that it cuts */
+	struct rte_mempool *pool; /* the application's, for packets that are changed or cut here */
 	uint64_t isolation_drops;
 	uint64_t copy_drops;
+	uint64_t csum_in_software;
+	uint64_t segmented_packets;
+	uint64_t dropped_segments;
+	uint64_t dropped_offload;
 } __rte_cache_aligned;
 
 struct uplink {
@@ -110,6 +118,32 @@ uint16_t uplink_rx_plain(struct uplink_rxq *q, struct rte_mbuf **pkts, uint16_t 
 /** The burst function for a mapped queue. @param strict headroom=strict */
 uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(struct uplink_rxq *q,
 	struct rte_mbuf **pkts, uint16_t n);
+
+/** Let the NIC have n packets, as many as it takes, which may lie in guests' memory. @return how many it took */
+uint16_t uplink_send(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n);
+
+/* uplink_finish.c */
+
+/* Offloads that the port has whether or not the NIC has them. */
+#define UPLINK_SOFT_OFFLOADS                                                                       \
+	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |                            \
+		RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO)
+
+/** See what is left to do for a queue with these offloads, of a NIC that can do what info says. Control thread. */
+void uplink_finish_init(struct uplink_txq *q, uint64_t offloads,
+	const struct rte_eth_dev_info *info);
+
+/** The port starts: packets that are changed or cut are copied to mbufs of the application's. Control thread. */
+void uplink_finish_start(struct uplink *up);
+
+/** Checksums that the NIC does not make. @return how many packets are left; others were dropped, and counted */
+uint16_t uplink_finish(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n);
+
+/** As uplink_send(), and what the NIC cannot cut is cut. */
+uint16_t uplink_send_cut(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n);
+
+/** What rte_eth_tx_prepare() does for the NIC, where it is the NIC's to do. */
+uint16_t uplink_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t n);
 
 /* uplink_queue.c: all on the control path, with the control lock held. */
 

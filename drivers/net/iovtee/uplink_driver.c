@@ -156,6 +156,7 @@ look_like(struct rte_eth_dev *dev, const struct rte_eth_dev *phys)
 	dev->dev_ops = &uplink_ops;
 	dev->rx_pkt_burst = uplink_rx_burst;
 	dev->tx_pkt_burst = uplink_tx_burst;
+	dev->tx_pkt_prepare = uplink_tx_prepare;
 	/* The physical port's table of addresses is ours, too: it owns and fills it. */
 	dev->data->mac_addrs = phys->data->mac_addrs;
 	dev->data->numa_node = phys->data->numa_node;

@@ -19,7 +19,12 @@ static int
 configure(struct rte_eth_dev *dev)
 {
 	struct rte_eth_conf conf = dev->data->dev_conf;
+	struct rte_eth_dev_info info;
+	int ret = rte_eth_dev_info_get(phys(dev), &info);
 
+	if (ret != 0)
+		return ret;
+	conf.txmode.offloads &= info.tx_offload_capa | ~UPLINK_SOFT_OFFLOADS;
 	uplink_of(dev)->keeps_reta = false;
 	/* The physical port's link events come to us, see uplink_driver.c. */
 	conf.intr_conf.lsc = !!(rte_eth_devices[phys(dev)].data->dev_flags & RTE_ETH_DEV_INTR_LSC);
@@ -81,6 +86,7 @@ info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_offload_capa &= ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->tx_queue_offload_capa &= ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->default_txconf.offloads &= ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->tx_offload_capa |= UPLINK_SOFT_OFFLOADS;
 	/* One packet, one buffer: a mapped packet is never scattered over several guest buffers. */
 	info->rx_offload_capa &= ~(RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_BUFFER_SPLIT);
 	info->rx_queue_offload_capa &= ~(

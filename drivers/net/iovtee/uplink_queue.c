@@ -62,8 +62,10 @@ uplink_phys_start(struct uplink *up)
 	if (retry)
 		ret = rte_eth_dev_start(up->phys_port);
 	tee_refilling = false;
-	if (ret == 0)
+	if (ret == 0) {
+		uplink_finish_start(up);
 		uplink_allow_reaping(up, true);
+	}
 	return ret;
 }
 
@@ -371,17 +373,23 @@ uplink_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, un
 {
 	struct uplink *up = uplink_of(dev);
 	struct rte_eth_txconf phys_conf = *conf;
+	struct rte_eth_dev_info info;
 	struct uplink_txq *q;
 	int ret;
 
 	if (queue >= UPLINK_QUEUES_MAX)
 		return -EINVAL;
+	ret = rte_eth_dev_info_get(up->phys_port, &info);
+	if (ret != 0)
+		return ret;
+	phys_conf.offloads &= info.tx_offload_capa | ~UPLINK_SOFT_OFFLOADS;
 	q = rte_zmalloc_socket("iovtee_txq", sizeof(*q), RTE_CACHE_LINE_SIZE, socket);
 	if (q == NULL)
 		return -ENOMEM;
 	q->phys_port = up->phys_port;
 	q->queue = queue;
 	q->dma = rte_eth_devices[up->phys_port].device;
+	uplink_finish_init(q, dev->data->dev_conf.txmode.offloads | conf->offloads, &info);
 	control_lock();
 	ret = rte_eth_tx_queue_setup(up->phys_port, queue, desc, socket, &phys_conf);
 	if (ret == 0) {

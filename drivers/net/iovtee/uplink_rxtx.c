@@ -248,6 +248,21 @@ send_loans(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
 }
 
 uint16_t
+uplink_send(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return q->loans ? send_loans(q, pkts, n)
+			: rte_eth_tx_burst(q->phys_port, q->queue, pkts, n);
+}
+
+/* Some of them ask for what is to be looked at here. *kept: how many are left of n. Returns how many of these were sent. */
+static __rte_noinline uint16_t
+finish_and_send(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n, uint16_t *kept)
+{
+	*kept = uplink_finish(q, pkts, n);
+	return uplink_send_cut(q, pkts, *kept);
+}
+
+uint16_t
 uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct uplink_txq *q = queue;
@@ -263,8 +278,10 @@ uplink_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	}
 	if ((flags & NOT_PLAIN) || segs > 1)
 		kept = screen(q, pkts, n);
-	sent = q->loans ? send_loans(q, pkts, kept)
-			: rte_eth_tx_burst(q->phys_port, q->queue, pkts, kept);
+	if (unlikely(flags & q->finish))
+		sent = finish_and_send(q, pkts, kept, &kept);
+	else
+		sent = uplink_send(q, pkts, kept);
 	gate_leave(&q->gate);
 	if (likely(sent == kept))
 		return n;

@@ -19,6 +19,10 @@ static const struct counter rx_counters[] = {
 static const struct counter tx_counters[] = {
 	{"isolation_drops", offsetof(struct uplink_txq, isolation_drops)},
 	{"copy_drops", offsetof(struct uplink_txq, copy_drops)},
+	{"csum_in_software", offsetof(struct uplink_txq, csum_in_software)},
+	{"segmented_packets", offsetof(struct uplink_txq, segmented_packets)},
+	{"dropped_segments", offsetof(struct uplink_txq, dropped_segments)},
+	{"dropped_offload", offsetof(struct uplink_txq, dropped_offload)},
 };
 
 static unsigned int

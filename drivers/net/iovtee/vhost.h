@@ -11,6 +11,7 @@
  *   vhost_queue.c   queues up and down           vhost_announce.c  RARP after a migration
  *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
  *   vhost_limit.c   the guest's MTU              vhost_loans.c     may it be without a copy?
+ *   request.c       what the guest asks for
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
@@ -27,6 +28,7 @@
 #include "mapping.h"
 #include "offload.h"
 #include "reply_time.h"
+#include "request.h"
 #include "rxq.h"
 #include "txq.h"
 #include "uplink.h"
@@ -126,6 +128,7 @@ struct vhost_rx_stats {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t no_mbuf; /* packets left in the ring for want of mbufs, counted at each poll */
+	struct request_stats requests;
 };
 
 /* A transmit virtqueue of the guest, and the Rx queue of the port. Control changes it behind the gate. */
@@ -142,6 +145,8 @@ struct vhost_rxq {
 	uint32_t room;           /* bytes of a packet that one mbuf holds */
 	unsigned int idle_polls; /* with loans out */
 	bool copies;             /* although there are loans, some packets are copied */
+	bool asks;               /* the guest may ask for checksums */
+	struct request_rules rules;
 	struct vhost_rx_stats stats;
 	struct vhost_port *port;
 
@@ -159,6 +164,13 @@ enum vhost_loans {
 	VHOST_LOANS_WHOLE,   /* all: the switch may rewrite them there */
 };
 
+/* What the guest may leave to the switch of the packets that it sends: devarg tx-offload. */
+enum vhost_offers {
+	VHOST_OFFERS_NOTHING,
+	VHOST_OFFERS_CSUM, /* checksums */
+	VHOST_OFFERS_TSO,  /* and segmentation */
+};
+
 struct vhost_conf {
 	char iface[VHOST_PATH_MAX];
 	bool client;
@@ -173,6 +185,7 @@ struct vhost_conf {
 	bool starve_nic;
 	bool strict_headroom;
 	enum vhost_loans loans;
+	enum vhost_offers offers;
 };
 
 struct vhost_port {
@@ -214,6 +227,10 @@ vhost_of(const struct rte_eth_dev *dev)
 
 /** Parse and check devargs. @return 0, or -EINVAL (logged: key, value, remedy) */
 int vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf);
+
+/* What an application says that takes packets with requests of the guest's (vhost_ops.c). */
+bool vhost_takes_checksums(const struct vhost_port *p);
+bool vhost_takes_large(const struct vhost_port *p);
 
 /* vhost_events.c */
 

@@ -22,6 +22,7 @@ static const char *const keys[] = {
 	"starve",
 	"headroom",
 	"tx-zero-copy",
+	"tx-offload",
 	NULL,
 };
 
@@ -113,28 +114,26 @@ parse_mac(const char *key, const char *value, void *arg)
 	return 0;
 }
 
-struct loans_choice {
+/* One of three words. */
+struct level {
 	const char *name;
-	enum vhost_loans *value;
+	const char *word[3];
+	unsigned int value;
 };
 
 static int
-parse_loans(const char *key, const char *value, void *arg)
+parse_level(const char *key, const char *value, void *arg)
 {
-	static const char *const words[] = {
-		[VHOST_LOANS_OFF] = "off",
-		[VHOST_LOANS_PAYLOAD] = "payload",
-		[VHOST_LOANS_WHOLE] = "whole",
-	};
-	struct loans_choice *c = arg;
+	struct level *l = arg;
 
-	for (unsigned int i = 0; i < RTE_DIM(words); i++) {
-		if (strcmp(value, words[i]) == 0) {
-			*c->value = i;
+	for (unsigned int i = 0; i < RTE_DIM(l->word); i++) {
+		if (strcmp(value, l->word[i]) == 0) {
+			l->value = i;
 			return 0;
 		}
 	}
-	IOVTEE_LOG(ERR, "%s: %s=%s: give off, payload or whole", c->name, key, value);
+	IOVTEE_LOG(ERR, "%s: %s=%s: give %s, %s or %s", l->name, key, value, l->word[0], l->word[1],
+		l->word[2]);
 	return -EINVAL;
 }
 
@@ -184,7 +183,20 @@ static int
 take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 {
 	struct address mac = {name, &c->mac, &c->has_mac};
-	struct loans_choice loans = {name, &c->loans};
+	struct level loans = {name,
+		{
+			[VHOST_LOANS_OFF] = "off",
+			[VHOST_LOANS_PAYLOAD] = "payload",
+			[VHOST_LOANS_WHOLE] = "whole",
+		},
+		c->loans};
+	struct level offers = {name,
+		{
+			[VHOST_OFFERS_NOTHING] = "off",
+			[VHOST_OFFERS_CSUM] = "csum",
+			[VHOST_OFFERS_TSO] = "tso",
+		},
+		c->offers};
 	unsigned int queues = 1, rxq = 0, vlan = 0;
 
 	if (take_text(kv, name, "iface", c->iface, sizeof(c->iface)) < 0 ||
@@ -198,8 +210,11 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 		take_number(kv, name, "reserve", 0, 90, &c->reserve) < 0 ||
 		take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
 		take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0 ||
-		take(kv, name, "tx-zero-copy", parse_loans, &loans) < 0)
+		take(kv, name, "tx-zero-copy", parse_level, &loans) < 0 ||
+		take(kv, name, "tx-offload", parse_level, &offers) < 0)
 		return -EINVAL;
+	c->loans = loans.value;
+	c->offers = offers.value;
 	c->queues = queues;
 	c->rxq = rxq;
 	c->vlan = rte_kvargs_count(kv, "vlan") > 0 ? (int)vlan : -1;
@@ -230,7 +245,8 @@ vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
 	if (kv == NULL) {
 		IOVTEE_LOG(ERR,
 			"%s: '%s' has an unknown key or is no key=value list; keys: iface client queues "
-			"uplink rxq mac vlan trust reserve starve headroom tx-zero-copy",
+			"uplink rxq mac vlan trust reserve starve headroom tx-zero-copy "
+			"tx-offload",
 			name, args);
 		return -EINVAL;
 	}

@@ -4,7 +4,8 @@
  * and it gets each back when the last who reads it frees the mbuf.
  *
  * The headers are copied nevertheless, if not the whole packet may be lent: what the switch looks at, and
- * changes, is not the guest's then. A packet too small to gain by that is copied whole.
+ * changes, is not the guest's then. A packet too small to gain by that is copied whole, and so is one that asks for
+ * something, where headers are not copied: that is done by changing them.
  */
 #include "uplink.h"
 #include "vhost_rx.h"
@@ -49,27 +50,29 @@ has_spare(struct loans *l, size_t k)
 }
 
 static __rte_always_inline enum iovt_tx_fate
-copy(struct loans *l, size_t k, const struct iovt_frame *f)
+copy(struct loans *l, size_t k, const struct iovt_frame *f, const struct iovt_vnet_hdr *hdr)
 {
 	if (unlikely(!has_spare(l, k)))
 		return IOVT_TX_LEFT;
-	l->b.pkts[k] = l->spare[l->copies++];
-	vhost_rx_copy(&l->b, l->b.pkts[k], f);
+	l->b.pkts[k] = l->spare[l->copies];
+	if (unlikely(vhost_rx_take_copy(&l->b, l->b.pkts[k], f, hdr) < 0))
+		return IOVT_TX_DROPPED;
+	l->copies++;
 	return IOVT_TX_COPIED;
 }
 
 static int
-copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+copy_pieces(void *ctx, size_t k, const struct iovt_pieces *packet)
 {
 	struct loans *l = ctx;
+	int ret;
 
 	if (!has_spare(l, k))
 		return -ENOMEM;
 	l->b.pkts[k] = l->spare[l->copies];
-	if (vhost_rx_copy_pieces(&l->b, l->b.pkts[k], piece, nr, len) < 0)
-		return -ENOMEM;
-	l->copies++;
-	return 0;
+	ret = vhost_rx_take_pieces(&l->b, l->b.pkts[k], packet);
+	l->copies += ret == 0;
+	return ret;
 }
 
 /* An mbuf whose data is skip bytes into the packet, and has room bytes before it. */
@@ -85,13 +88,17 @@ lay_over(struct rte_mbuf *m, const struct loans *l, const struct iovt_frame *f, 
 }
 
 static __rte_always_inline enum iovt_tx_fate
-borrow_whole(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+take_whole(struct loans *l, size_t k, const struct iovt_frame *f, bool may_borrow, const bool asks)
 {
-	struct loans *l = ctx;
+	struct iovt_vnet_hdr hdr;
 	struct rte_mbuf *m;
 
+	if (asks) {
+		hdr = iovt_tx_header(l->txq, f);
+		may_borrow = may_borrow && request_is_none(&hdr);
+	}
 	if (unlikely(!may_borrow))
-		return copy(l, k, f);
+		return copy(l, k, f, asks ? &hdr : NULL);
 	m = loan_mbuf(l->lp, f->id);
 	lay_over(m, l, f, 0);
 	l->b.pkts[k] = m;
@@ -100,13 +107,41 @@ borrow_whole(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 }
 
 static __rte_always_inline enum iovt_tx_fate
-borrow_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+borrow_whole(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 {
-	struct loans *l = ctx;
-	struct rte_mbuf *head, *rest;
+	return take_whole(ctx, k, f, may_borrow, false);
+}
 
+static __rte_always_inline enum iovt_tx_fate
+borrow_asking_whole(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+{
+	return take_whole(ctx, k, f, may_borrow, true);
+}
+
+/* It is not lent after all. */
+static __rte_noinline enum iovt_tx_fate
+drop(struct loan_pool *lp, struct rte_mbuf *head, uint16_t id)
+{
+	head->next = NULL;
+	head->nb_segs = 1;
+	lp->headers_out[id] = 0;
+	return IOVT_TX_DROPPED;
+}
+
+static __rte_always_inline enum iovt_tx_fate
+take_rest(struct loans *l, size_t k, const struct iovt_frame *f, bool may_borrow, const bool asks)
+{
+	struct rte_mbuf *head, *rest;
+	struct iovt_vnet_hdr hdr;
+	bool none = true;
+
+	if (asks) {
+		hdr = iovt_tx_header(l->txq, f);
+		none = request_is_none(&hdr);
+		may_borrow = may_borrow && (none || request_within(&hdr, LOAN_HEADERS));
+	}
 	if (!may_borrow || unlikely(loan_headers_out(l->lp, f->id)))
-		return copy(l, k, f);
+		return copy(l, k, f, asks ? &hdr : NULL);
 	head = loan_mbuf(l->lp, 2 * f->id);
 	rest = loan_mbuf(l->lp, 2 * f->id + 1);
 	l->lp->headers_out[f->id] = 1;
@@ -118,7 +153,21 @@ borrow_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 	head->pkt_len = f->len;
 	l->b.pkts[k] = head;
 	l->b.bytes += f->len;
+	if (!none && vhost_rx_request(&l->b, head, &hdr) < 0)
+		return drop(l->lp, head, f->id);
 	return IOVT_TX_BORROWED;
+}
+
+static __rte_always_inline enum iovt_tx_fate
+borrow_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+{
+	return take_rest(ctx, k, f, may_borrow, false);
+}
+
+static __rte_always_inline enum iovt_tx_fate
+borrow_asking_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+{
+	return take_rest(ctx, k, f, may_borrow, true);
 }
 
 /* Nothing came, but packets are out: their NIC may wait for more before it lets go of them. */
@@ -131,7 +180,7 @@ reap_idle(struct vhost_rxq *q)
 
 static __rte_always_inline uint16_t
 borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool whole,
-	struct rte_mbuf **pkts, uint16_t n)
+	const iovt_tx_frame_fn frame, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct iovt_txq *txq = q->txq;
 	unsigned int got = 0, out;
@@ -152,7 +201,7 @@ borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool whol
 	if (l.left > 0)
 		got = iovt_tx_take(txq, f, l.left, q->room,
 			(struct iovt_tx_reads){whole ? 0 : WORTH_IT, whole ? 64 : LOAN_HEADERS},
-			whole ? borrow_whole : borrow_rest, copy_pieces, &l);
+			frame, copy_pieces, &l);
 	notify = iovt_tx_end(txq, f);
 	out = txq->nr_borrowed;
 	iovt_lock_release(&txq->lock);
@@ -170,34 +219,29 @@ borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool whol
 	return got;
 }
 
-static uint16_t
-borrow_whole_split(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
-{
-	return borrow_batch(q, IOVT_SPLIT, true, pkts, n);
-}
+#define BORROW(name, format, whole, frame)                                                         \
+	static uint16_t name(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)              \
+	{                                                                                          \
+		return borrow_batch(q, format, whole, frame, pkts, n);                             \
+	}
 
-static uint16_t
-borrow_whole_packed(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
-{
-	return borrow_batch(q, IOVT_PACKED, true, pkts, n);
-}
-
-static uint16_t
-borrow_rest_split(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
-{
-	return borrow_batch(q, IOVT_SPLIT, false, pkts, n);
-}
-
-static uint16_t
-borrow_rest_packed(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
-{
-	return borrow_batch(q, IOVT_PACKED, false, pkts, n);
-}
+BORROW(whole_split, IOVT_SPLIT, true, borrow_whole)
+BORROW(whole_packed, IOVT_PACKED, true, borrow_whole)
+BORROW(rest_split, IOVT_SPLIT, false, borrow_rest)
+BORROW(rest_packed, IOVT_PACKED, false, borrow_rest)
+BORROW(asking_whole_split, IOVT_SPLIT, true, borrow_asking_whole)
+BORROW(asking_whole_packed, IOVT_PACKED, true, borrow_asking_whole)
+BORROW(asking_rest_split, IOVT_SPLIT, false, borrow_asking_rest)
+BORROW(asking_rest_packed, IOVT_PACKED, false, borrow_asking_rest)
 
 vhost_receive_fn
-vhost_borrow_for(const struct iovt_txq *txq, const struct loan_pool *lp)
+vhost_borrow_for(const struct vhost_rxq *q)
 {
-	if (txq->vr.format == IOVT_SPLIT)
-		return lp->headers ? borrow_rest_split : borrow_whole_split;
-	return lp->headers ? borrow_rest_packed : borrow_whole_packed;
+	static const vhost_receive_fn fn[2][2][2] = {
+		{{whole_split, whole_packed}, {rest_split, rest_packed}},
+		{{asking_whole_split, asking_whole_packed},
+			{asking_rest_split, asking_rest_packed}},
+	};
+
+	return fn[q->asks][q->loans->headers][q->txq->vr.format == IOVT_PACKED];
 }

@@ -24,15 +24,17 @@
 #include "vhost_message.h"
 
 /*
- * What the engine does not do is not offered: completion in order, and requests to finish checksums or
- * segmentation for the guest. GUEST_UFO means fragments of UDP, which DPDK's flags do not tell from
- * datagrams of a common length.
+ * What the engine does not do is not offered: completion in order. UFO means fragments of UDP, which DPDK's flags do
+ * not tell from datagrams of a common length.
  */
 #define FEATURES_OFF                                                                               \
-	(UINT64_C(1) << VIRTIO_F_IN_ORDER | UINT64_C(1) << VIRTIO_NET_F_CSUM |                     \
-		UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |    \
-		UINT64_C(1) << VIRTIO_NET_F_HOST_UFO | UINT64_C(1) << VIRTIO_NET_F_HOST_ECN |      \
+	(UINT64_C(1) << VIRTIO_F_IN_ORDER | UINT64_C(1) << VIRTIO_NET_F_HOST_UFO |                 \
 		UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO)
+
+#define FEATURES_TSO                                                                               \
+	(UINT64_C(1) << VIRTIO_NET_F_HOST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_HOST_TSO6 |           \
+		UINT64_C(1) << VIRTIO_NET_F_HOST_ECN)
+#define FEATURES_CSUM (UINT64_C(1) << VIRTIO_NET_F_CSUM)
 
 static struct vhost_port *
 port_by_path(const char *path)
@@ -367,6 +369,20 @@ clear_stale_socket(const struct vhost_port *p)
 	return unlink(p->conf.iface) < 0 ? -errno : 0;
 }
 
+/* Not what the application takes decides: that may change, and what a guest has been offered may not. */
+static uint64_t
+features_off(const struct vhost_port *p)
+{
+	switch (p->conf.offers) {
+	case VHOST_OFFERS_TSO:
+		return FEATURES_OFF;
+	case VHOST_OFFERS_CSUM:
+		return FEATURES_OFF | FEATURES_TSO;
+	default:
+		return FEATURES_OFF | FEATURES_TSO | FEATURES_CSUM;
+	}
+}
+
 int
 vhost_listen(struct vhost_port *p)
 {
@@ -384,7 +400,7 @@ vhost_listen(struct vhost_port *p)
 		return -EEXIST;
 	}
 	p->registered = true;
-	if (rte_vhost_driver_disable_features(path, FEATURES_OFF) < 0 ||
+	if (rte_vhost_driver_disable_features(path, features_off(p)) < 0 ||
 		rte_vhost_driver_callback_register(path, &device_ops) < 0 ||
 		rte_vhost_driver_start(path) < 0) {
 		IOVTEE_LOG(ERR, "%s: iface=%s cannot be opened: is its folder there and writable?",

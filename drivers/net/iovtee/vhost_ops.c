@@ -2,8 +2,31 @@
 /* The vhost port's ethdev operations. */
 #include "control.h"
 #include "log.h"
+#include "transmit.h"
 #include "vhost.h"
 #include "vhost_driver.h"
+
+/*
+ * An application that asks for a checksum to be verified, and not to be there, looks at what is said about it; one that
+ * sends large packets to the guest knows packets that ask for something, and is taken to carry on what came with them.
+ */
+bool
+vhost_takes_checksums(const struct vhost_port *p)
+{
+	const struct rte_eth_conf *c = &p->data->dev_conf;
+	const uint64_t both = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+
+	return (c->rxmode.offloads & both) == both || vhost_takes_large(p);
+}
+
+bool
+vhost_takes_large(const struct vhost_port *p)
+{
+	const struct rte_eth_conf *c = &p->data->dev_conf;
+
+	return (c->rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) ||
+		(c->txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO);
+}
 
 /* ethdev has just put the application's MTU, or a default one, in place of the guest's. */
 static int
@@ -11,6 +34,13 @@ configure(struct rte_eth_dev *dev)
 {
 	struct vhost_port *p = vhost_of(dev);
 
+	if (p->conf.offers == VHOST_OFFERS_TSO && !vhost_takes_large(p)) {
+		IOVTEE_LOG(ERR,
+			"%s: tx-offload=tso: the application takes no large packets: have it enable Rx "
+			"TCP_LRO or Tx TCP_TSO on this port, or set tx-offload=csum",
+			dev->data->name);
+		return -EINVAL;
+	}
 	control_lock();
 	if (p->running && p->mtu > 0)
 		dev->data->mtu = p->mtu;
@@ -51,6 +81,8 @@ stop(struct rte_eth_dev *dev)
 static int
 info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
+	const enum vhost_offers offers = vhost_of(dev)->conf.offers;
+
 	info->max_mac_addrs = 1;
 	info->max_rx_pktlen = UINT32_MAX;
 	info->max_rx_queues = VHOST_PORT_QUEUES_MAX;
@@ -58,6 +90,12 @@ info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->min_rx_bufsize = 0;
 	/* SCATTER asks for packets in several mbufs: see vhost_loans.c. */
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (offers >= VHOST_OFFERS_CSUM)
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TCP_CKSUM |
+			RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	if (offers == VHOST_OFFERS_TSO)
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	info->max_lro_pkt_size = IOVT_TX_LEN_MAX;
 	/* Nothing is left to be prepared by the application: there is no tx_pkt_prepare. */
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_VLAN_INSERT |
 		RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |

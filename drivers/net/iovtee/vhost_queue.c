@@ -241,6 +241,18 @@ sync_txq(struct vhost_txq *q, bool ready)
 
 /* ---- from the guest ---- */
 
+/* Large packets are offered only to guests of applications that take them (vhost_ops.c). */
+static struct request_rules
+request_rules(const struct vhost_port *p)
+{
+	return (struct request_rules){
+		.pass = vhost_takes_checksums(p),
+		.tso4 = has_feature(p, VIRTIO_NET_F_HOST_TSO4),
+		.tso6 = has_feature(p, VIRTIO_NET_F_HOST_TSO6),
+		.ecn = has_feature(p, VIRTIO_NET_F_HOST_ECN),
+	};
+}
+
 static void
 rxq_up(struct vhost_rxq *q)
 {
@@ -265,6 +277,8 @@ rxq_up(struct vhost_rxq *q)
 		q->loans->txq = txq;
 	gate_close(&q->gate);
 	q->txq = txq;
+	q->asks = has_feature(p, VIRTIO_NET_F_CSUM);
+	q->rules = request_rules(p);
 	vhost_rx_set_receive(q);
 	q->error_logged = false;
 	gate_open(&q->gate);

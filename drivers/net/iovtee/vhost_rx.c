@@ -30,22 +30,49 @@ copy_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
 {
 	struct vhost_batch *b = ctx;
 
-	vhost_rx_copy(b, b->pkts[k], f);
+	vhost_rx_take_copy(b, b->pkts[k], f, NULL);
 	return IOVT_TX_COPIED;
 }
 
-int
-vhost_rx_copy_pieces(struct vhost_batch *b, struct rte_mbuf *head, const struct iovt_piece *piece,
-	unsigned int nr, uint32_t len)
+static __rte_always_inline enum iovt_tx_fate
+copy_asking_frame(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+{
+	struct vhost_batch *b = ctx;
+	const struct iovt_vnet_hdr hdr = iovt_tx_header(b->q->txq, f);
+
+	return vhost_rx_take_copy(b, b->pkts[k], f, &hdr) == 0 ? IOVT_TX_COPIED : IOVT_TX_DROPPED;
+}
+
+__rte_noinline int
+vhost_rx_request(struct vhost_batch *b, struct rte_mbuf *m, const struct iovt_vnet_hdr *hdr)
+{
+	int ret = request_apply(m, hdr, &b->q->rules, &b->q->stats.requests);
+
+	if (ret < 0)
+		b->bytes -= m->pkt_len;
+	return ret;
+}
+
+/* The first mbuf stays. */
+static void
+drop_rest(struct rte_mbuf *head)
+{
+	rte_pktmbuf_free(head->next);
+	head->next = NULL;
+	head->nb_segs = 1;
+}
+
+static int
+copy_pieces(struct vhost_batch *b, struct rte_mbuf *head, const struct iovt_pieces *packet)
 {
 	struct rte_mbuf *m = head;
 	uint32_t room = b->q->room;
 
 	vhost_rx_describe(head, b->q->rearm, head->ol_flags & RTE_MBUF_F_EXTERNAL, 0);
-	head->pkt_len = len;
-	for (unsigned int i = 0; i < nr; i++) {
-		const char *src = piece[i].data;
-		uint32_t left = piece[i].len;
+	head->pkt_len = packet->len;
+	for (unsigned int i = 0; i < packet->nr; i++) {
+		const char *src = packet->piece[i].data;
+		uint32_t left = packet->piece[i].len;
 
 		while (left > 0) {
 			uint32_t n = RTE_MIN(left, room - m->data_len);
@@ -53,7 +80,7 @@ vhost_rx_copy_pieces(struct vhost_batch *b, struct rte_mbuf *head, const struct 
 			if (n == 0) {
 				m->next = rte_pktmbuf_alloc(b->q->pool);
 				if (m->next == NULL)
-					goto no_mbuf;
+					return -ENOMEM;
 				m = m->next;
 				head->nb_segs++;
 				continue;
@@ -64,22 +91,28 @@ vhost_rx_copy_pieces(struct vhost_batch *b, struct rte_mbuf *head, const struct 
 			left -= n;
 		}
 	}
-	b->bytes += len;
+	b->bytes += packet->len;
 	return 0;
+}
 
-no_mbuf:
-	rte_pktmbuf_free(head->next);
-	head->next = NULL;
-	head->nb_segs = 1;
-	return -ENOMEM;
+int
+vhost_rx_take_pieces(struct vhost_batch *b, struct rte_mbuf *head, const struct iovt_pieces *packet)
+{
+	int ret = copy_pieces(b, head, packet);
+
+	if (ret == 0 && b->q->asks && !request_is_none(&packet->hdr))
+		ret = vhost_rx_request(b, head, &packet->hdr);
+	if (ret < 0)
+		drop_rest(head);
+	return ret;
 }
 
 static int
-copy_pieces(void *ctx, size_t k, const struct iovt_piece *piece, unsigned int nr, uint32_t len)
+take_pieces(void *ctx, size_t k, const struct iovt_pieces *packet)
 {
 	struct vhost_batch *b = ctx;
 
-	return vhost_rx_copy_pieces(b, b->pkts[k], piece, nr, len);
+	return vhost_rx_take_pieces(b, b->pkts[k], packet);
 }
 
 __rte_cold void
@@ -96,8 +129,8 @@ vhost_rx_report_broken(struct vhost_rxq *q)
 
 /* At most IOVT_TX_BATCH packets. */
 static __rte_always_inline uint16_t
-rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool log, struct rte_mbuf **pkts,
-	uint16_t n)
+rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool asks, const bool log,
+	struct rte_mbuf **pkts, uint16_t n)
 {
 	struct vhost_batch b = {pkts, q, 0};
 	unsigned int ready = iovt_tx_ready(q->txq, f, n), got;
@@ -111,8 +144,8 @@ rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool log, str
 		return 0;
 	}
 	vhost_rx_fetch_buffers(pkts, ready);
-	got = iovt_tx_take(q->txq, f, ready, q->room, IOVT_TX_READS_ALL, copy_frame, copy_pieces,
-		&b);
+	got = iovt_tx_take(q->txq, f, ready, q->room, IOVT_TX_READS_ALL,
+		asks ? copy_asking_frame : copy_frame, take_pieces, &b);
 	if (log ? iovt_tx_end_logged(q->txq) : iovt_tx_end(q->txq, f))
 		vhost_notify(&q->call);
 	if (unlikely(got < ready))
@@ -125,20 +158,32 @@ rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool log, str
 static uint16_t
 receive_split(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return rx_batch(q, IOVT_SPLIT, false, pkts, n);
+	return rx_batch(q, IOVT_SPLIT, false, false, pkts, n);
+}
+
+static uint16_t
+receive_split_asking(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_batch(q, IOVT_SPLIT, true, false, pkts, n);
 }
 
 static uint16_t
 receive_packed(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return rx_batch(q, IOVT_PACKED, false, pkts, n);
+	return rx_batch(q, IOVT_PACKED, false, false, pkts, n);
+}
+
+static uint16_t
+receive_packed_asking(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return rx_batch(q, IOVT_PACKED, true, false, pkts, n);
 }
 
 /* While the guest is migrated. */
 static uint16_t
 receive_logged(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return rx_batch(q, q->txq->vr.format, true, pkts, n);
+	return rx_batch(q, q->txq->vr.format, q->asks, true, pkts, n);
 }
 
 static vhost_receive_fn
@@ -147,10 +192,12 @@ receive_for(const struct vhost_rxq *q)
 	const struct iovt_txq *txq = q->txq;
 
 	if (q->loans != NULL)
-		return vhost_borrow_for(txq, q->loans);
+		return vhost_borrow_for(q);
 	if (txq->log.mark != NULL)
 		return receive_logged;
-	return txq->vr.format == IOVT_SPLIT ? receive_split : receive_packed;
+	if (txq->vr.format == IOVT_SPLIT)
+		return q->asks ? receive_split_asking : receive_split;
+	return q->asks ? receive_packed_asking : receive_packed;
 }
 
 static uint16_t
@@ -159,7 +206,8 @@ receive_stripped(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 	uint16_t got = q->receive_tagged(q, pkts, n);
 
 	for (uint16_t i = 0; i < got; i++)
-		rte_vlan_strip(pkts[i]);
+		if (rte_vlan_strip(pkts[i]) == 0 && (pkts[i]->ol_flags & OFFLOAD_REQUESTS))
+			pkts[i]->l2_len -= sizeof(struct rte_vlan_hdr);
 	return got;
 }
 

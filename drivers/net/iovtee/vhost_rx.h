@@ -13,7 +13,7 @@
 /* The mbufs of one batch. */
 struct vhost_batch {
 	struct rte_mbuf **pkts;
-	const struct vhost_rxq *q;
+	struct vhost_rxq *q;
 	uint64_t bytes;
 };
 
@@ -46,14 +46,26 @@ vhost_rx_copy(struct vhost_batch *b, struct rte_mbuf *m, const struct iovt_frame
 	b->bytes += f->len;
 }
 
-/** Copy a packet in pieces to mbufs, the first of which is there already. @return 0; -ENOMEM: no mbuf */
-int vhost_rx_copy_pieces(struct vhost_batch *b, struct rte_mbuf *head,
-	const struct iovt_piece *piece, unsigned int nr, uint32_t len);
+/** The guest asks for something with the packet m, which is in *b. @return 0; -EINVAL: it is not any more, and dropped. */
+int vhost_rx_request(struct vhost_batch *b, struct rte_mbuf *m, const struct iovt_vnet_hdr *hdr);
+
+/** Copy a packet in one piece. @param hdr what the guest asks for; NULL: it may ask for nothing. @return as above */
+static __rte_always_inline int
+vhost_rx_take_copy(struct vhost_batch *b, struct rte_mbuf *m, const struct iovt_frame *f,
+	const struct iovt_vnet_hdr *hdr)
+{
+	vhost_rx_copy(b, m, f);
+	return hdr == NULL || likely(request_is_none(hdr)) ? 0 : vhost_rx_request(b, m, hdr);
+}
+
+/** The same for one in pieces, to mbufs, the first of which is there already. @return also -ENOMEM: no mbuf */
+int vhost_rx_take_pieces(struct vhost_batch *b, struct rte_mbuf *head,
+	const struct iovt_pieces *packet);
 
 /** The guest broke its ring: say so once. */
 void vhost_rx_report_broken(struct vhost_rxq *q);
 
-/** vhost_borrow.c: the function for batches of a queue with loans. @param lp its pool */
-vhost_receive_fn vhost_borrow_for(const struct iovt_txq *txq, const struct loan_pool *lp);
+/** vhost_borrow.c: the function for batches of a queue with loans. */
+vhost_receive_fn vhost_borrow_for(const struct vhost_rxq *q);
 
 #endif

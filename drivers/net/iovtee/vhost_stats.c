@@ -59,10 +59,18 @@ static const struct counter ring[] = {
 	{                                                                                          \
 #n, offsetof(struct vhost_rx_stats, n)                                             \
 	}
+#define ASKED(n)                                                                                   \
+	{                                                                                          \
+#n, offsetof(struct vhost_rx_stats, requests.n)                                    \
+	}
 static const struct counter taken[] = {
 	TAKEN(packets),
 	TAKEN(bytes),
 	TAKEN(no_mbuf),
+	ASKED(csum_requests),
+	ASKED(csum_in_software),
+	ASKED(gso_requests),
+	ASKED(dropped_request),
 };
 
 #define SENT_RING(n)                                                                               \

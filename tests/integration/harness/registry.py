@@ -4,7 +4,7 @@ import importlib
 import os
 import time
 
-MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit", "cases.offload",
+MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit", "cases.offload", "cases.guest_asks",
            "cases.queues", "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.flush",
            "cases.kernel_port", "cases.pool",
            "cases.badinput", "cases.refuse",

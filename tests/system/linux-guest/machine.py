@@ -20,7 +20,8 @@ class Machine:
     """mergeable: the device offers VIRTIO_NET_F_MRG_RXBUF; client: the switch connects to a socket that
     QEMU serves; properties: more ones of the virtio-net device; lends: packets are sent out of its memory."""
 
-    def __init__(self, bed, boot, mergeable, mtu, client, properties, lends):
+    def __init__(self, bed, boot, mergeable, mtu, client, properties, lends, port=()):
+        self.port = port
         self.bed, self.boot, self.mtu, self.client = bed, boot, mtu, client
         self.properties = [f"mrg_rxbuf={'on' if mergeable else 'off'}", *properties]
         self.nic = Wire(bed) if lends else Tap() if mtu <= ETHERNET_MTU else AfPacket()
@@ -43,7 +44,7 @@ class Machine:
 
     def start_switch(self):
         self.switch = Switch(self.bed, f"switch{self.switches}", self.iface, self.client, self.nic,
-                             self.mtu)
+                             self.mtu, self.port)
         self.switches += 1
         peer.configure(self.mtu)
 

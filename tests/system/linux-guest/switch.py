@@ -14,6 +14,8 @@ HEADROOM = 128
 # Linux's small ones hold 1518 bytes; net_af_packet wants room for a whole frame of its ring.
 RING_FRAME = 16384
 MULTI_SEGS = 0x8000  # of Tx offloads
+# IPV4_CKSUM, UDP_CKSUM, TCP_CKSUM, TCP_TSO: an application that carries on what the guest asks for.
+CARRIES = 0x2e
 SMALL_MBUF, JUMBO_MBUF = HEADROOM + 1518, HEADROOM + RING_FRAME
 
 
@@ -69,14 +71,17 @@ class Wire(Nic):
 
 
 class Switch(Testpmd):
-    def __init__(self, bed, name, iface, client, nic, mtu):
+    """port: more devargs of the guest's port."""
+
+    def __init__(self, bed, name, iface, client, nic, mtu, port=()):
         mbuf = SMALL_MBUF if mtu <= 1500 else JUMBO_MBUF
         super().__init__(
             bed, name,
             [f"{UPLINK},dev({nic.devargs})",
-             f"{VHOST},iface={iface},client={int(client)},uplink={UPLINK},trust=1,mac={MAC}"],
+             ",".join([f"{VHOST},iface={iface},client={int(client)},uplink={UPLINK},trust=1,mac={MAC}", *port])],
             plugins=[bed.session.plugin("iovtee")], eal=["--iova-mode=va"],
-            app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=8192", f"--tx-offloads={MULTI_SEGS * nic.lends:#x}"])
+            app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=8192",
+                 f"--tx-offloads={MULTI_SEGS * nic.lends | CARRIES * ('tx-offload=tso' in port):#x}"])
         # Not the prompt, which a guest that connects just then may split: it is written by letters.
         self.wait_output("\nDone\n", START_SECONDS)
         if nic.lends:
