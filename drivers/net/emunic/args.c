@@ -100,7 +100,8 @@ parse_start(const struct key *key, const char *value, struct emu_conf *conf)
 
 /* The shortest max_frame holds the least MTU that ethdev knows. */
 static_assert(RTE_ETHER_MIN_MTU + EMU_OVERHEAD == 86, "lower limit of max_frame");
-static_assert(EMU_MAX_QUEUES == 32 && EMU_MAX_FRAME == 9728 && EMU_MIN_FRAME == 60,
+static_assert(EMU_MAX_QUEUES == 32 && EMU_MAX_FRAME == 9728 && EMU_MIN_FRAME == 60 &&
+		EMU_MAX_FLOWS == 131072,
 	"the limits below are spelled out for the messages");
 
 static const struct key keys[] = {
@@ -117,7 +118,7 @@ static const struct key keys[] = {
 	SWITCH("tx_offload", tx_offload),
 	SWITCH("gen", gen),
 	NUMBER("frame", frame, 60, 9728),
-	NUMBER("flows", flows, 1, 65535),
+	NUMBER("flows", flows, 1, 131072),
 	{"dst", parse_mac, offsetof(struct emu_conf, dst), 0, 0, "an address"},
 	{"count", parse_number, offsetof(struct emu_conf, count), 0, UINT64_MAX, "a number"},
 	{"rate", parse_number, offsetof(struct emu_conf, rate), 0, UINT64_MAX, "frames per second"},

@@ -48,6 +48,7 @@
 #define EMU_KEY_SIZE   40
 #define EMU_MAX_MACS   64
 #define EMU_MAX_RULES  64
+#define EMU_MAX_FLOWS  (1u << 17)
 #define EMU_NO_VID     0xffff
 #define EMU_NO_QUEUE   0xffff
 

@@ -31,7 +31,7 @@ struct flow {
 struct emu_generator {
 	struct rte_pmd_emunic_gen conf;
 	uint64_t made;
-	uint16_t next; /* flow of the next frame */
+	uint32_t next; /* flow of the next frame */
 	uint8_t origin;
 	struct flow *flows;
 	uint32_t *seqs; /* next sequence number of every possible flow */
@@ -62,7 +62,7 @@ RTE_INIT(emu_pattern_init)
 }
 
 static void
-build_flow(struct flow *flow, unsigned int id, const struct rte_ether_addr *src,
+build_flow(struct flow *flow, uint32_t id, const struct rte_ether_addr *src,
 	const struct rte_pmd_emunic_gen *conf)
 {
 	struct rte_ether_hdr *eth = (void *)flow->head;
@@ -71,6 +71,7 @@ build_flow(struct flow *flow, unsigned int id, const struct rte_ether_addr *src,
 	uint16_t ip_len = conf->frame - RTE_ETHER_HDR_LEN;
 
 	eth->dst_addr = conf->dst;
+	eth->dst_addr.addr_bytes[RTE_ETHER_ADDR_LEN - 1] += (uint64_t)id * conf->dsts / conf->flows;
 	eth->src_addr = *src;
 	eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
@@ -78,7 +79,7 @@ build_flow(struct flow *flow, unsigned int id, const struct rte_ether_addr *src,
 	ip->time_to_live = 64;
 	ip->next_proto_id = IPPROTO_UDP;
 	/* 198.18.0.0/15 is for benchmarks: RFC 2544, C.2.2 */
-	ip->src_addr = rte_cpu_to_be_32(RTE_IPV4(198U, 18, id >> 8, id & 0xff));
+	ip->src_addr = rte_cpu_to_be_32(RTE_IPV4(198U, 18, 0, 0) + id);
 	ip->dst_addr = rte_cpu_to_be_32(RTE_IPV4(198U, 19, 0, 1));
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 	/* Scattered: the RSS hash is linear, and would spread ports in a row over few queues. */
@@ -88,6 +89,14 @@ build_flow(struct flow *flow, unsigned int id, const struct rte_ether_addr *src,
 	flow->sum = rte_ipv4_phdr_cksum(ip, 0) + rte_raw_cksum(udp, sizeof(*udp));
 }
 
+static bool
+gen_conf_valid(const struct emu *emu, const struct rte_pmd_emunic_gen *conf)
+{
+	return conf->frame >= EMU_MIN_FRAME && conf->frame <= emu->conf.max_frame &&
+		conf->flows >= 1 && conf->flows <= EMU_MAX_FLOWS && conf->dsts <= UINT8_MAX + 1 &&
+		conf->dsts <= conf->flows;
+}
+
 /** Make a generator for this port; the port goes on with the old one until it is put in place. */
 int
 emu_gen_create(const struct emu *emu, const struct rte_pmd_emunic_gen *conf,
@@ -95,23 +104,24 @@ emu_gen_create(const struct emu *emu, const struct rte_pmd_emunic_gen *conf,
 {
 	static uint8_t origins;
 	struct emu_generator *g;
-	unsigned int i;
+	uint32_t i;
 
-	if (conf->frame < EMU_MIN_FRAME || conf->frame > emu->conf.max_frame || conf->flows == 0)
+	if (!gen_conf_valid(emu, conf))
 		return -EINVAL;
 	g = calloc(1, sizeof(*g));
 	if (g == NULL)
 		return -ENOMEM;
 	g->flows = calloc(conf->flows, sizeof(*g->flows));
-	g->seqs = calloc(UINT16_MAX + 1, sizeof(*g->seqs));
+	g->seqs = calloc(EMU_MAX_FLOWS, sizeof(*g->seqs));
 	if (g->flows == NULL || g->seqs == NULL) {
 		emu_gen_free(g);
 		return -ENOMEM;
 	}
 	g->conf = *conf;
+	g->conf.dsts = RTE_MAX(conf->dsts, 1);
 	g->origin = __atomic_fetch_add(&origins, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < conf->flows; i++)
-		build_flow(&g->flows[i], i, &emu->conf.mac, conf);
+		build_flow(&g->flows[i], i, &emu->conf.mac, &g->conf);
 	*gen = g;
 	return 0;
 }
@@ -152,7 +162,7 @@ emu_gen_done(const struct emu_generator *gen)
 
 /* The frame, in place. */
 static inline void
-build_frame(const struct emu_generator *g, const struct flow *flow, uint16_t id, uint64_t now,
+build_frame(const struct emu_generator *g, const struct flow *flow, uint32_t id, uint64_t now,
 	uint8_t *va)
 {
 	const uint32_t bulk = g->conf.frame - EMU_MIN_FRAME, seq = g->seqs[id];
@@ -201,8 +211,8 @@ prepare_descriptors(const struct emu_rxq *q)
 		rte_prefetch0(&q->doorbell);
 }
 
-static inline uint16_t
-flow_after(const struct emu_generator *g, uint16_t flow)
+static inline uint32_t
+flow_after(const struct emu_generator *g, uint32_t flow)
 {
 	return flow + 1u < g->conf.flows ? flow + 1 : 0;
 }
@@ -217,7 +227,8 @@ deliver_run(struct emu *emu, struct emu_generator *g, unsigned int n)
 	const uint16_t len = g->conf.frame, queue = g->flows[g->next].queue;
 	const uint32_t epoch = emu->steer.epoch;
 	struct emu_rxq *q = emu->rxq[queue];
-	uint16_t index = q->index, next = g->next;
+	uint32_t next = g->next;
+	uint16_t index = q->index;
 	unsigned int done;
 
 	n = RTE_MIN(n, q->limit - q->head);

@@ -22,11 +22,16 @@ extern "C" {
 /** Settings of the synthetic generator. */
 struct rte_pmd_emunic_gen {
 	uint16_t frame; /**< Frame length in bytes without CRC, 60 to the port's max_frame. */
-	uint16_t flows; /**< Number of UDP flows, at least 1. */
-	struct rte_ether_addr dst; /**< Destination address of every frame. */
-	uint64_t count;            /**< Frames to generate; 0: without end. */
-	uint64_t rate;             /**< Frames per second; 0: as fast as possible. */
-	uint8_t pause;             /**< 1: wait for a posted descriptor instead of dropping. */
+	uint32_t flows; /**< Number of UDP flows, each with an address of its own, 1 to 131072. */
+	struct rte_ether_addr dst; /**< Destination address. */
+	/**
+	 * Number of destinations, up to 256 and to the number of flows; 0 is 1. Their addresses
+	 * are dst and the ones behind it; flows that follow each other share one.
+	 */
+	uint16_t dsts;
+	uint64_t count; /**< Frames to generate; 0: without end. */
+	uint64_t rate;  /**< Frames per second; 0: as fast as possible. */
+	uint8_t pause;  /**< 1: wait for a posted descriptor instead of dropping. */
 };
 
 /** What happened since the port was created; a statistics reset does not clear these. */

@@ -23,7 +23,7 @@
 /* Fields from the lowest bit on. */
 struct emu_tag {
 	uint64_t
-		lo; /* magic 16, generator of this process 8, stamp bits 32 to 39, flow 16, seq 0 to 15 */
+		lo; /* magic 15, generator of this process 8, stamp bits 32 to 39, flow 17, seq 0 to 15 */
 	uint64_t hi;  /* seq 16 to 31, stamp 0 to 31, digest 0 to 15 */
 	uint16_t end; /* digest 16 to 31 */
 } __rte_packed;
@@ -32,19 +32,19 @@ static_assert(sizeof(struct emu_tag) == 18, "the payload of the shortest frame")
 static inline uint16_t
 emu_tag_magic(const struct emu_tag *t)
 {
-	return t->lo;
+	return t->lo & 0x7fff;
 }
 
 static inline uint8_t
 emu_tag_origin(const struct emu_tag *t)
 {
-	return t->lo >> 16;
+	return t->lo >> 15;
 }
 
-static inline uint16_t
+static inline uint32_t
 emu_tag_flow(const struct emu_tag *t)
 {
-	return t->lo >> 32;
+	return t->lo >> 31 & (EMU_MAX_FLOWS - 1);
 }
 
 /* Of the flow; seq * flows + flow is the port's. */
@@ -57,7 +57,7 @@ emu_tag_seq(const struct emu_tag *t)
 static inline uint64_t
 emu_tag_stamp(const struct emu_tag *t)
 {
-	return (t->lo >> 24 & 0xff) << 32 | (uint32_t)(t->hi >> 16);
+	return (t->lo >> 23 & 0xff) << 32 | (uint32_t)(t->hi >> 16);
 }
 
 static inline uint32_t
@@ -77,7 +77,7 @@ struct emu_pattern {
 extern struct emu_pattern emu_pattern;
 
 static inline uint32_t
-emu_pattern_start(uint16_t flow, uint32_t seq)
+emu_pattern_start(uint32_t flow, uint32_t seq)
 {
 	return (((seq + flow * 97u) * 2654435761u) >> 21) * 2;
 }
@@ -107,11 +107,11 @@ emu_tag_digest_of(const struct emu_tag *t, uint32_t payload)
 }
 
 static inline struct emu_tag
-emu_tag_make(uint8_t origin, uint16_t flow, uint32_t seq, uint64_t stamp, uint32_t payload)
+emu_tag_make(uint8_t origin, uint32_t flow, uint32_t seq, uint64_t stamp, uint32_t payload)
 {
 	struct emu_tag t = {
-		.lo = EMU_MAGIC | (uint64_t)origin << 16 | (stamp >> 32 & 0xff) << 24 |
-			(uint64_t)flow << 32 | (uint64_t)seq << 48,
+		.lo = EMU_MAGIC | (uint64_t)origin << 15 | (stamp >> 32 & 0xff) << 23 |
+			(uint64_t)flow << 31 | (uint64_t)seq << 48,
 		.hi = seq >> 16 | (stamp & UINT32_MAX) << 16,
 	};
 	uint32_t digest = emu_tag_digest_of(&t, payload);

@@ -269,7 +269,7 @@ check_sequence(struct emu *emu, const struct emu_tag *tag)
 	const uint32_t seq = emu_tag_seq(tag);
 
 	if (unlikely(*states == NULL)) {
-		*states = calloc(UINT16_MAX + 1, sizeof(**states));
+		*states = calloc(EMU_MAX_FLOWS, sizeof(**states));
 		if (*states == NULL)
 			return;
 	}

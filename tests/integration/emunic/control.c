@@ -104,7 +104,7 @@ test_bad_args(void **state)
 		"frame=59",
 		"frame=2000,gen=1",
 		"flows=0",
-		"flows=70000",
+		"flows=131073",
 		"rx_pcap=/nope",
 		"rx_pcap=/dev/null",
 		"gen=1,rx_pcap=/dev/null",

@@ -56,6 +56,8 @@ main(int argc, char **argv)
 		TEST(test_verify_corrupt),
 		TEST(test_verify_order),
 		TEST(test_generator),
+		TEST(test_flows),
+		TEST(test_bad_flows),
 		TEST(test_queue),
 		TEST(test_restart),
 		TEST(test_buffer_sizes),

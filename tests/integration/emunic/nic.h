@@ -70,6 +70,8 @@ void test_thread(void **state);
 void test_verify_corrupt(void **state);
 void test_verify_order(void **state);
 void test_generator(void **state);
+void test_flows(void **state);
+void test_bad_flows(void **state);
 void test_queue(void **state);
 void test_restart(void **state);
 void test_buffer_sizes(void **state);
