@@ -11,33 +11,35 @@
 #include <rte_cycles.h>
 
 #include "bench.h"
+#include "counts.h"
 #include "distance.h"
 #include "message.h"
-#include "port.h"
 #include "round.h"
-#include "rte_pmd_emunic.h"
+#include "traffic.h"
 
 #define ATTEMPTS 10
 
-/* Latency is measured at a load that every datapath carries, in a few of the rounds. */
-#define LATENCY_PPS   200000
-#define LATENCY_SHARE 4
+/* Latency is measured at a load that every datapath carries, and others. */
+#define LATENCY_PPS 200000
+/* With fewer, a short round on a busy machine may pass without a frame. */
+#define LATENCY_PPS_MIN 20000
 
 volatile sig_atomic_t bench_interrupted;
 
-/* What one datapath had counted when a frame size began; the switch's part starts at zero. */
-struct counts {
-	struct rte_pmd_emunic_counters device;
-	uint64_t zero_copy, copied; /* by the vhost port, if it tells */
-	struct tally tally;         /* by the switch */
+/* One run: arrays by number of the datapath. */
+struct bench {
+	struct results *results;
+	const struct datapath *dps;
+	struct counts *counts;
+	unsigned int switch_lcore;
 };
 
 static void
-progress(const struct options *o, unsigned int frame, unsigned int round)
+progress(const struct options *o, const struct traffic *t, unsigned int round)
 {
 	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%u-byte frames, round %u of %u \033[K", o->frames[frame],
-			round + 1, o->rounds);
+		fprintf(stderr, "\r%u-byte frames, %u flows, round %u of %u \033[K", t->frame,
+			t->flows, round + 1, o->rounds);
 }
 
 static void
@@ -49,30 +51,30 @@ progress_end(void)
 
 /* A round that the machine gave no time is repeated: nothing can be divided by its figures. */
 static int
-run_kind(const struct datapath *dp, enum round_kind kind, const struct options *o,
-	unsigned int switch_lcore, struct round_result *res)
+run_kind(const struct bench *b, const struct datapath *dp, enum round_kind kind,
+	struct round_result *res)
 {
+	const unsigned int ms = b->results->options->round_ms;
+
 	for (unsigned int i = 0; i < ATTEMPTS; i++) {
-		const int ret = bench_interrupted
-			? -EINTR
-			: round_run(dp, kind, o->round_ms, switch_lcore, res);
+		const int ret = bench_interrupted ? -EINTR
+						  : round_run(dp, kind, ms, b->switch_lcore, res);
 
 		if (ret < 0 || (res->tally.round_trips > 0 && res->mpps > 0))
 			return ret;
 	}
 	pvp_error("datapath %s: no frame came back in %u rounds of %u ms; see the log above",
-		dp->spec->name, ATTEMPTS, o->round_ms);
+		dp->spec->name, ATTEMPTS, ms);
 	return -EIO;
 }
 
 static int
-run_datapath(struct samples *s, const struct datapath *dp, const struct options *o,
-	unsigned int switch_lcore, unsigned int round, struct counts *c)
+run_datapath(const struct bench *b, unsigned int d, struct samples *s, unsigned int round)
 {
 	struct round_result res;
 	int ret;
 
-	ret = run_kind(dp, ROUND_SWITCH, o, switch_lcore, &res);
+	ret = run_kind(b, &b->dps[d], ROUND_SWITCH, &res);
 	if (ret < 0)
 		return ret;
 	s->cycles[round] = 0;
@@ -80,131 +82,97 @@ run_datapath(struct samples *s, const struct datapath *dp, const struct options 
 		s->stage[i][round] = (double)res.tally.cycles[i] / res.tally.round_trips;
 		s->cycles[round] += s->stage[i][round];
 	}
-	tally_add(&c->tally, &res.tally);
-	ret = run_kind(dp, ROUND_END_TO_END, o, switch_lcore, &res);
+	tally_add(&b->counts[d].tally, &res.tally);
+	ret = run_kind(b, &b->dps[d], ROUND_END_TO_END, &res);
 	s->mpps[round] = res.mpps;
 	return ret;
-}
-
-static void
-read_counts(struct counts *c, const struct datapath *dp)
-{
-	rte_pmd_emunic_counters_get(dp->device, &c->device);
-	if (port_xstat(dp->vhost, "tx_q0_zero_copy_packets", &c->zero_copy) != 0 ||
-		port_xstat(dp->vhost, "tx_q0_copied_packets", &c->copied) != 0)
-		c->zero_copy = c->copied = 0;
-}
-
-/* The figures of one frame size, whose end is the next one's start: no fault is between them. */
-static void
-count_up(struct samples *s, const struct datapath *dp, struct counts *start)
-{
-	struct counts end = {0};
-	uint64_t zero_copy, copied, back;
-
-	read_counts(&end, dp);
-	s->sent = end.device.source_frames - start->device.source_frames;
-	back = end.device.tx_frames - start->device.tx_frames;
-	/* A frame that was given up as lost may still come, and then belongs to the next size. */
-	s->lost = s->sent > back ? s->sent - back : 0;
-	s->corrupt = end.device.tx_corrupt - start->device.tx_corrupt;
-	s->iommu_faults = end.device.iommu_faults - start->device.iommu_faults;
-	s->burst = (double)start->tally.received / start->tally.bursts;
-	s->interrupted = (double)start->tally.interrupted / start->tally.iterations;
-	zero_copy = end.zero_copy - start->zero_copy;
-	copied = end.copied - start->copied;
-	s->zero_copy = zero_copy + copied > 0 ? (double)zero_copy / (zero_copy + copied) : -1;
-	*start = end;
 }
 
 /* Index of the i-th datapath to run in a round: there and back again. */
 static unsigned int
 turn_of(const struct options *o, unsigned int round, unsigned int i)
 {
-	return round % 2 == 0 ? i : o->datapath_count - 1 - i;
+	return round % 2 == 0 ? i : o->setup_count - 1 - i;
 }
 
 static int
-set_traffic(const struct options *o, const struct datapath *dps, unsigned int frame,
-	unsigned int rate)
+run_throughput(const struct bench *b, unsigned int traffic)
 {
+	const struct options *o = b->results->options;
+	const struct traffic *t = &o->traffics[traffic];
 	int ret = 0;
 
-	for (unsigned int d = 0; ret == 0 && d < o->datapath_count; d++) {
-		ret = datapath_set_traffic(&dps[d], frame, rate);
-		rte_pmd_emunic_latency_reset(dps[d].device);
-	}
-	return ret;
-}
-
-static int
-run_throughput(struct results *r, unsigned int frame, const struct datapath *dps,
-	struct counts *counts, unsigned int switch_lcore)
-{
-	const struct options *o = r->options;
-	int ret;
-
-	ret = set_traffic(o, dps, o->frames[frame], 0);
+	for (unsigned int d = 0; ret == 0 && d < o->setup_count; d++)
+		ret = traffic_set(&b->dps[d], t, 0);
 	for (unsigned int round = 0; ret == 0 && round < o->rounds; round++) {
-		progress(o, frame, round);
-		results_distance(r, frame)[round] = distance_measure(switch_lcore);
-		for (unsigned int i = 0; ret == 0 && i < o->datapath_count; i++) {
+		progress(o, t, round);
+		results_distance(b->results, traffic)[round] = distance_measure(b->switch_lcore);
+		for (unsigned int i = 0; ret == 0 && i < o->setup_count; i++) {
 			const unsigned int d = turn_of(o, round, i);
 
-			ret = run_datapath(results_cell(r, frame, d), &dps[d], o, switch_lcore,
-				round, &counts[d]);
+			ret = run_datapath(b, d, results_cell(b->results, traffic, d), round);
 		}
 	}
 	return ret;
 }
 
-static double
-latency_us(const struct datapath *dp, double percentile)
+/* The rate at which a datapath's latency is measured. */
+static uint64_t
+paced_rate(const struct bench *b, unsigned int traffic, unsigned int d, enum load load)
 {
-	uint64_t tsc;
+	const struct samples *s = results_cell(b->results, traffic, d);
 
-	if (rte_pmd_emunic_latency(dp->device, percentile, &tsc) != 0)
-		return 0;
-	return (double)tsc * US_PER_S / rte_get_tsc_hz();
+	if (load == LOAD_FIXED)
+		return LATENCY_PPS;
+	return RTE_MAX(LATENCY_PPS_MIN,
+		quantile(s->mpps, b->results->options->rounds, 0.5) * 1e6 * load_percent[load] /
+			100);
 }
 
 static int
-run_latency(struct results *r, unsigned int frame, const struct datapath *dps,
-	unsigned int switch_lcore)
+run_paced(const struct bench *b, unsigned int traffic, unsigned int d, enum load load,
+	unsigned int round)
 {
-	const struct options *o = r->options;
-	const unsigned int rounds = RTE_MAX(1u, o->rounds / LATENCY_SHARE);
+	struct samples *s = results_cell(b->results, traffic, d);
 	struct round_result ignored;
 	int ret;
 
-	ret = set_traffic(o, dps, o->frames[frame], LATENCY_PPS);
+	traffic_latency_reset(&b->dps[d]);
+	ret = run_kind(b, &b->dps[d], ROUND_END_TO_END, &ignored);
+	for (int i = 0; i < LATENCIES; i++)
+		s->latency_us[load][i][round] = traffic_latency_us(&b->dps[d], latency_percent[i]);
+	return ret;
+}
+
+static int
+run_latency(const struct bench *b, unsigned int traffic, enum load load)
+{
+	const struct options *o = b->results->options;
+	const unsigned int rounds = results_latency_rounds(b->results, load);
+	int ret = 0;
+
+	for (unsigned int d = 0; ret == 0 && d < o->setup_count; d++)
+		ret = traffic_set(&b->dps[d], &o->traffics[traffic],
+			paced_rate(b, traffic, d, load));
 	for (unsigned int round = 0; ret == 0 && round < rounds; round++) {
-		for (unsigned int i = 0; ret == 0 && i < o->datapath_count; i++) {
-			const unsigned int d = turn_of(o, round, i);
-
-			ret = run_kind(&dps[d], ROUND_END_TO_END, o, switch_lcore, &ignored);
-		}
-	}
-	for (unsigned int d = 0; d < o->datapath_count; d++) {
-		struct samples *s = results_cell(r, frame, d);
-
-		s->latency_us[LATENCY_P50] = latency_us(&dps[d], 50);
-		s->latency_us[LATENCY_P99] = latency_us(&dps[d], 99);
+		for (unsigned int i = 0; ret == 0 && i < o->setup_count; i++)
+			ret = run_paced(b, traffic, turn_of(o, round, i), load, round);
 	}
 	return ret;
 }
 
 static int
-run_frame(struct results *r, unsigned int frame, const struct datapath *dps, struct counts *counts,
-	unsigned int switch_lcore)
+run_traffic(const struct bench *b, unsigned int traffic)
 {
+	const struct options *o = b->results->options;
+	const enum load loads = o->latency ? LOADS : LOAD_FIXED + 1;
 	int ret;
 
-	ret = run_throughput(r, frame, dps, counts, switch_lcore);
-	if (ret == 0)
-		ret = run_latency(r, frame, dps, switch_lcore);
-	for (unsigned int d = 0; ret == 0 && d < r->options->datapath_count; d++)
-		count_up(results_cell(r, frame, d), &dps[d], &counts[d]);
+	ret = run_throughput(b, traffic);
+	for (enum load l = 0; ret == 0 && l < loads; l++)
+		ret = run_latency(b, traffic, l);
+	for (unsigned int d = 0; ret == 0 && d < o->setup_count; d++)
+		counts_up(&b->counts[d], &b->dps[d], results_cell(b->results, traffic, d));
 	return ret;
 }
 
@@ -214,16 +182,17 @@ bench_run(struct results *r, const char *dir, unsigned int switch_lcore)
 	const struct options *o = r->options;
 	struct counts counts[MAX_DATAPATHS] = {0};
 	struct datapath dps[MAX_DATAPATHS];
+	const struct bench b = {r, dps, counts, switch_lcore};
 	unsigned int open = 0;
 	int ret = 0;
 
-	while (ret == 0 && open < o->datapath_count) {
-		ret = datapath_open(&dps[open], o->datapaths[open], dir);
+	while (ret == 0 && open < o->setup_count) {
+		ret = datapath_open(&dps[open], &o->setups[open], open, dir);
 		if (ret == 0)
 			open++;
 	}
-	for (unsigned int f = 0; ret == 0 && f < o->frame_count; f++)
-		ret = run_frame(r, f, dps, counts, switch_lcore);
+	for (unsigned int t = 0; ret == 0 && t < o->traffic_count; t++)
+		ret = run_traffic(&b, t);
 	progress_end();
 	while (open > 0)
 		datapath_close(&dps[--open]);

@@ -48,15 +48,46 @@ stages(const struct results *r, const struct samples *s)
 	return object;
 }
 
+/* At the shares of the datapath's own maximum. */
 static json_t *
-result(const struct results *r, unsigned int frame, unsigned int datapath)
+latencies(const struct results *r, const struct samples *s)
 {
-	const struct samples *s = results_cell(r, frame, datapath);
+	json_t *array = json_array();
+
+	for (enum load l = LOAD_FIXED + 1; l < LOADS; l++) {
+		json_t *object = json_object();
+
+		put_int(object, "load", load_percent[l]);
+		for (int i = 0; i < LATENCIES; i++)
+			put_real(object, latency_names[i], results_latency_us(r, s, l, i));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+/* What a figure is about. */
+static void
+put_subject(json_t *object, const struct results *r, unsigned int traffic, unsigned int datapath)
+{
+	const struct setup *setup = &r->options->setups[datapath];
+	const struct traffic *t = &r->options->traffics[traffic];
+
+	put_string(object, "datapath", setup->spec->name);
+	put_int(object, "frame", t->frame);
+	put_int(object, "flows", t->flows);
+	put_int(object, "chain", setup->chain);
+	put_int(object, "ports", setup->ports);
+	json_object_set_new(object, "guests", json_boolean(setup->guests));
+}
+
+static json_t *
+result(const struct results *r, unsigned int traffic, unsigned int datapath)
+{
+	const struct samples *s = results_cell(r, traffic, datapath);
 	const unsigned int rounds = r->options->rounds;
 	json_t *object = json_object();
 
-	put_string(object, "datapath", r->options->datapaths[datapath]->name);
-	put_int(object, "frame", r->options->frames[frame]);
+	put_subject(object, r, traffic, datapath);
 	put_int(object, "rounds", rounds);
 	put_median(object, "mpps", s->mpps, rounds);
 	put_real(object, "switch_mpps", results_switch_mpps(r, s));
@@ -66,11 +97,14 @@ result(const struct results *r, unsigned int frame, unsigned int datapath)
 	put_int(object, "loss", s->lost);
 	put_int(object, "iommu_faults", s->iommu_faults);
 	put_int(object, "corrupt", s->corrupt);
+	put_int(object, "verified", s->verified);
 	put_int(object, "sent", s->sent);
-	put_real(object, "latency_us_p50", s->latency_us[LATENCY_P50]);
-	put_real(object, "latency_us_p99", s->latency_us[LATENCY_P99]);
+	put_real(object, "latency_us_p50", results_latency_us(r, s, LOAD_FIXED, LATENCY_P50));
+	put_real(object, "latency_us_p99", results_latency_us(r, s, LOAD_FIXED, LATENCY_P99));
+	if (r->options->latency)
+		json_object_set_new(object, "latency", latencies(r, s));
 	put_real(object, "mean_burst", s->burst);
-	put_median(object, "core_round_trip", results_distance(r, frame), rounds);
+	put_median(object, "core_round_trip", results_distance(r, traffic), rounds);
 	put_real(object, "interrupted", s->interrupted);
 	if (s->zero_copy >= 0)
 		put_real(object, "zero_copy", s->zero_copy);
@@ -78,37 +112,82 @@ result(const struct results *r, unsigned int frame, unsigned int datapath)
 }
 
 static json_t *
-ratio(const struct results *r, unsigned int frame, unsigned int datapath,
+latency_ratios(const struct results *r, const struct samples *s, const struct samples *base)
+{
+	json_t *array = json_array();
+
+	for (enum load l = LOAD_FIXED + 1; l < LOADS; l++) {
+		json_t *object = json_object();
+
+		put_int(object, "load", load_percent[l]);
+		put_real(object, "p50", results_latency_ratio(r, s, base, l, LATENCY_P50).median);
+		put_real(object, "p99", results_latency_ratio(r, s, base, l, LATENCY_P99).median);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *
+ratio(const struct results *r, unsigned int traffic, unsigned int datapath,
 	const struct samples *base)
 {
-	const struct samples *s = results_cell(r, frame, datapath);
+	const struct samples *s = results_cell(r, traffic, datapath);
 	json_t *object = json_object();
 
-	put_string(object, "datapath", r->options->datapaths[datapath]->name);
-	put_string(object, "baseline", DATAPATH_BASELINE);
-	put_int(object, "frame", r->options->frames[frame]);
+	put_subject(object, r, traffic, datapath);
+	put_string(object, "baseline", r->options->baseline->name);
 	put_ratio(object, "switch", "switch_q1", "switch_q3", results_switch_ratio(r, s, base));
 	put_ratio(object, "end_to_end", "end_to_end_q1", "end_to_end_q3",
 		results_end_to_end_ratio(r, s, base));
+	if (r->options->latency)
+		json_object_set_new(object, "latency", latency_ratios(r, s, base));
 	return object;
+}
+
+/* Cycles per packet over those with the fewest ports: below 1 is faster. */
+static json_t *
+scaling(const struct results *r, unsigned int traffic, unsigned int datapath,
+	const struct samples *fewest)
+{
+	const struct samples *s = results_cell(r, traffic, datapath);
+	json_t *object = json_object();
+
+	put_subject(object, r, traffic, datapath);
+	put_ratio(object, "cycles", "cycles_q1", "cycles_q3", results_switch_ratio(r, fewest, s));
+	return object;
+}
+
+struct document {
+	json_t *results, *ratios, *scaling;
+};
+
+static void
+append(struct document *doc, const struct results *r, unsigned int traffic, unsigned int datapath)
+{
+	const struct samples *own = results_cell(r, traffic, datapath);
+	const struct samples *base = results_baseline(r, traffic, datapath);
+	const struct samples *fewest = results_fewest_ports(r, traffic, datapath);
+
+	json_array_append_new(doc->results, result(r, traffic, datapath));
+	if (base != NULL && base != own)
+		json_array_append_new(doc->ratios, ratio(r, traffic, datapath, base));
+	if (fewest != NULL)
+		json_array_append_new(doc->scaling, scaling(r, traffic, datapath, fewest));
 }
 
 static json_t *
 document(const struct results *r)
 {
-	json_t *root = json_object(), *results = json_array(), *ratios = json_array();
+	struct document doc = {json_array(), json_array(), json_array()};
+	json_t *root = json_object();
 
-	for (unsigned int f = 0; f < r->options->frame_count; f++) {
-		const struct samples *base = results_baseline(r, f);
-
-		for (unsigned int d = 0; d < r->options->datapath_count; d++) {
-			json_array_append_new(results, result(r, f, d));
-			if (base != NULL && base != results_cell(r, f, d))
-				json_array_append_new(ratios, ratio(r, f, d, base));
-		}
+	for (unsigned int t = 0; t < r->options->traffic_count; t++) {
+		for (unsigned int d = 0; d < r->options->setup_count; d++)
+			append(&doc, r, t, d);
 	}
-	json_object_set_new(root, "results", results);
-	json_object_set_new(root, "ratios", ratios);
+	json_object_set_new(root, "results", doc.results);
+	json_object_set_new(root, "ratios", doc.ratios);
+	json_object_set_new(root, "scaling", doc.scaling);
 	return root;
 }
 

@@ -4,29 +4,28 @@
 #include <rte_ether.h>
 #include <rte_prefetch.h>
 
+#include "guest.h"
 #include "nf.h"
-#include "switch.h"
+#include "traffic.h"
 
 #define PREFETCH 4
 /* The NIC gets its turn even when packets come as fast as the NF takes them. */
 #define NF_TURN_MAX 256
 
 static inline void
-swap_macs(struct rte_mbuf *m)
+address(struct rte_mbuf *m, const struct nf *nf)
 {
 	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
-	const struct rte_ether_addr dst = eth->dst_addr;
 
-	eth->dst_addr = eth->src_addr;
-	eth->src_addr = dst;
+	eth->dst_addr = nf->next;
+	eth->src_addr = nf->mac;
 }
 
-/* Returns how many packets came. */
-static inline uint16_t
-nf_burst(uint16_t port)
+uint16_t
+nf_port_burst(const struct nf *nf)
 {
 	struct rte_mbuf *pkts[BURST];
-	const uint16_t n = rte_eth_rx_burst(port, 0, pkts, BURST);
+	const uint16_t n = rte_eth_rx_burst(nf->port, 0, pkts, BURST);
 	uint16_t sent;
 
 	if (n == 0)
@@ -34,29 +33,47 @@ nf_burst(uint16_t port)
 	for (uint16_t i = 0; i < n; i++) {
 		if (i + PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + PREFETCH], void *));
-		swap_macs(pkts[i]);
+		address(pkts[i], nf);
 	}
-	sent = rte_eth_tx_burst(port, 0, pkts, n);
+	sent = rte_eth_tx_burst(nf->port, 0, pkts, n);
 	if (unlikely(sent < n))
 		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
 	return n;
 }
 
+uint16_t
+nf_guest_burst(const struct nf *nf)
+{
+	return guest_burst(nf->guest, &nf->mac, &nf->next);
+}
+
 /*
- * The NF empties its queue before the NIC brings more, so that what is under way fits the queues
+ * An NF empties its queue before the NIC brings more, so that what is under way fits the queues
  * (see datapath.c) and nothing is lost however the two cores are scheduled.
  */
 static inline unsigned int
-turn(const struct datapath *dp)
+nf_turn(const struct nf *nf)
 {
 	unsigned int moved = 0;
 	uint16_t n;
 
 	do {
-		n = nf_burst(dp->nf);
+		n = nf->burst(nf);
 		moved += n;
 	} while (n == BURST && moved < NF_TURN_MAX);
-	return moved + rte_pmd_emunic_step(dp->device, BURST);
+	return moved;
+}
+
+static inline unsigned int
+turn(const struct datapath *dp)
+{
+	unsigned int moved = 0;
+
+	for (unsigned int i = 0; i < dp->nf_count; i++)
+		moved += nf_turn(&dp->nf[i]);
+	for (unsigned int i = 0; i < dp->nic_count; i++)
+		moved += rte_pmd_emunic_step(dp->nic[i], dp->port[0].fill);
+	return moved;
 }
 
 void
@@ -85,6 +102,6 @@ nf_run_until_empty(const struct datapath *dp, const struct rte_pmd_emunic_counte
 	do {
 		if (turn(dp) > 0)
 			last = rte_rdtsc();
-		rte_pmd_emunic_counters_get(dp->device, &now);
+		traffic_counters(dp, &now);
 	} while (under_way(&now) != under_way(idle) && rte_rdtsc() - last < patience);
 }

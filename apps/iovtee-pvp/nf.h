@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The other core: the emulated NIC's device engine and the NF, in turns.
+ * The other core: the emulated NICs' device engines and the NFs, in turns.
  */
 #ifndef PVP_NF_H
 #define PVP_NF_H
@@ -9,7 +9,11 @@
 #include "datapath.h"
 #include "rte_pmd_emunic.h"
 
-/* Step the NIC and run the NF for so many TSC cycles. */
+/* How an NF that is a DPDK port works, and one that is a guest of our own. */
+uint16_t nf_port_burst(const struct nf *nf);
+uint16_t nf_guest_burst(const struct nf *nf);
+
+/* Step the NICs and run the NFs for so many TSC cycles. */
 void nf_run_for(const struct datapath *dp, uint64_t cycles);
 
 /*

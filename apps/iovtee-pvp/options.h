@@ -7,16 +7,24 @@
 
 #include "datapath.h"
 
-#define MAX_FRAMES 16
+#define MAX_TRAFFICS 32
+
+/* What the NICs generate. */
+struct traffic {
+	unsigned int frame; /* bytes, with CRC */
+	unsigned int flows; /* for each NF that the NIC feeds */
+};
 
 struct options {
-	unsigned int frames[MAX_FRAMES]; /* bytes, with CRC */
-	unsigned int frame_count;
-	const struct datapath_spec *datapaths[MAX_DATAPATHS];
-	unsigned int datapath_count;
+	struct traffic traffics[MAX_TRAFFICS];
+	unsigned int traffic_count;
+	struct setup setups[MAX_DATAPATHS];
+	unsigned int setup_count;
+	const struct datapath_spec *baseline; /* of the ratios */
 	unsigned int rounds;
 	unsigned int round_ms;
 	const char *json; /* file, NULL: none */
+	bool latency;     /* at shares of each one's own maximum, too */
 	bool help;
 };
 

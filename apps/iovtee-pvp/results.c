@@ -5,15 +5,17 @@
 
 #include "results.h"
 
+#define LATENCY_SHARE 4
+
 int
 results_init(struct results *r, const struct options *o)
 {
-	const unsigned int count = o->frame_count * o->datapath_count;
+	const unsigned int count = o->traffic_count * o->setup_count;
 	int ret = 0;
 
 	r->options = o;
 	r->cells = calloc(count, sizeof(*r->cells));
-	r->distance = calloc(o->frame_count * o->rounds, sizeof(*r->distance));
+	r->distance = calloc(o->traffic_count * o->rounds, sizeof(*r->distance));
 	if (r->cells == NULL || r->distance == NULL)
 		ret = -ENOMEM;
 	for (unsigned int i = 0; ret == 0 && i < count; i++)
@@ -26,7 +28,7 @@ results_init(struct results *r, const struct options *o)
 void
 results_free(struct results *r)
 {
-	const unsigned int count = r->options->frame_count * r->options->datapath_count;
+	const unsigned int count = r->options->traffic_count * r->options->setup_count;
 
 	for (unsigned int i = 0; r->cells != NULL && i < count; i++)
 		samples_free(&r->cells[i]);
@@ -37,13 +39,33 @@ results_free(struct results *r)
 }
 
 const struct samples *
-results_baseline(const struct results *r, unsigned int frame)
+results_baseline(const struct results *r, unsigned int traffic, unsigned int datapath)
 {
-	for (unsigned int d = 0; d < r->options->datapath_count; d++) {
-		if (strcmp(r->options->datapaths[d]->name, DATAPATH_BASELINE) == 0)
-			return results_cell(r, frame, d);
+	const struct options *o = r->options;
+	const struct setup *own = &o->setups[datapath];
+
+	for (unsigned int d = 0; d < o->setup_count; d++) {
+		const struct setup *s = &o->setups[d];
+
+		if (s->spec == o->baseline &&
+			(s->spec->nf == NULL || (s->chain == own->chain && s->ports == own->ports)))
+			return results_cell(r, traffic, d);
 	}
 	return NULL;
+}
+
+const struct samples *
+results_fewest_ports(const struct results *r, unsigned int traffic, unsigned int datapath)
+{
+	const struct options *o = r->options;
+	unsigned int fewest = datapath;
+
+	for (unsigned int d = 0; d < o->setup_count; d++) {
+		if (o->setups[d].spec == o->setups[datapath].spec &&
+			o->setups[d].ports < o->setups[fewest].ports)
+			fewest = d;
+	}
+	return fewest == datapath ? NULL : results_cell(r, traffic, fewest);
 }
 
 struct ratio
@@ -59,6 +81,32 @@ results_end_to_end_ratio(const struct results *r, const struct samples *s,
 	return paired_ratio(s->mpps, base->mpps, r->options->rounds);
 }
 
+/* The fixed load's only shows that all is well. */
+unsigned int
+results_latency_rounds(const struct results *r, enum load load)
+{
+	const unsigned int rounds = r->options->rounds;
+
+	if (load != LOAD_FIXED)
+		return rounds;
+	return rounds < LATENCY_SHARE ? 1 : rounds / LATENCY_SHARE;
+}
+
+double
+results_latency_us(const struct results *r, const struct samples *s, enum load load,
+	enum latency latency)
+{
+	return quantile(s->latency_us[load][latency], results_latency_rounds(r, load), 0.5);
+}
+
+struct ratio
+results_latency_ratio(const struct results *r, const struct samples *s, const struct samples *base,
+	enum load load, enum latency latency)
+{
+	return paired_ratio(s->latency_us[load][latency], base->latency_us[load][latency],
+		results_latency_rounds(r, load));
+}
+
 double
 results_switch_mpps(const struct results *r, const struct samples *s)
 {
@@ -70,9 +118,9 @@ results_failures(const struct results *r)
 {
 	uint64_t failures = 0;
 
-	for (unsigned int f = 0; f < r->options->frame_count; f++) {
-		for (unsigned int d = 0; d < r->options->datapath_count; d++) {
-			const struct samples *s = results_cell(r, f, d);
+	for (unsigned int t = 0; t < r->options->traffic_count; t++) {
+		for (unsigned int d = 0; d < r->options->setup_count; d++) {
+			const struct samples *s = results_cell(r, t, d);
 
 			failures += s->corrupt + s->iommu_faults;
 		}

@@ -16,7 +16,7 @@ enum round_kind { ROUND_SWITCH, ROUND_END_TO_END };
 
 struct round_result {
 	struct tally tally;
-	double mpps; /* frames that came back to the NIC */
+	double mpps; /* frames that came back to the NIC; without one, that the switch sent out */
 };
 
 int round_run(const struct datapath *dp, enum round_kind kind, unsigned int ms,

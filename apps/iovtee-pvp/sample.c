@@ -14,11 +14,32 @@ const char *const stage_names[STAGE_COUNT] = {
 	[STAGE_UPLINK_TX] = "uplink_tx",
 };
 
+const unsigned int load_percent[LOADS] = {
+	[LOAD_LOW] = 10,
+	[LOAD_HALF] = 50,
+	[LOAD_HIGH] = 90,
+};
+
+const double latency_percent[LATENCIES] = {
+	[LATENCY_P50] = 50,
+	[LATENCY_P90] = 90,
+	[LATENCY_P99] = 99,
+	[LATENCY_P999] = 99.9,
+};
+
+const char *const latency_names[LATENCIES] = {
+	[LATENCY_P50] = "p50_us",
+	[LATENCY_P90] = "p90_us",
+	[LATENCY_P99] = "p99_us",
+	[LATENCY_P999] = "p999_us",
+};
+
 int
 samples_init(struct samples *s, unsigned int rounds)
 {
-	/* One block for all arrays: cycles, mpps, then the stages. */
-	double *block = calloc((size_t)rounds * (STAGE_COUNT + 2), sizeof(*block));
+	/* One block for all arrays: cycles, mpps, the stages, the latencies. */
+	double *block = calloc((size_t)rounds * (2 + STAGE_COUNT + LOADS * LATENCIES),
+		sizeof(*block));
 
 	if (block == NULL)
 		return -ENOMEM;
@@ -26,7 +47,10 @@ samples_init(struct samples *s, unsigned int rounds)
 	s->cycles = block;
 	s->mpps = block + rounds;
 	for (int i = 0; i < STAGE_COUNT; i++)
-		s->stage[i] = block + (size_t)rounds * (i + 2);
+		s->stage[i] = block + (size_t)rounds * (2 + i);
+	for (int i = 0; i < LOADS * LATENCIES; i++)
+		s->latency_us[i / LATENCIES][i % LATENCIES] = block +
+			(size_t)rounds * (2 + STAGE_COUNT + i);
 	return 0;
 }
 

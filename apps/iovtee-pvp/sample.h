@@ -19,20 +19,29 @@ enum stage {
 
 extern const char *const stage_names[STAGE_COUNT];
 
-/* Latency from the NIC back to the NIC at a fixed load. */
-enum latency { LATENCY_P50, LATENCY_P99, LATENCIES };
+/* Loads at which latency is measured: one that all datapaths carry, and shares of each one's own maximum. */
+enum load { LOAD_FIXED, LOAD_LOW, LOAD_HALF, LOAD_HIGH, LOADS };
 
-/* The values of all rounds of one datapath at one frame size, one array element a round. */
+extern const unsigned int load_percent[LOADS]; /* 0: fixed */
+
+/* Latency from the NIC back to the NIC. */
+enum latency { LATENCY_P50, LATENCY_P90, LATENCY_P99, LATENCY_P999, LATENCIES };
+
+extern const double latency_percent[LATENCIES];
+extern const char *const latency_names[LATENCIES];
+
+/* The values of all rounds of one datapath with one kind of traffic, one array element a round. */
 struct samples {
 	double *stage[STAGE_COUNT]; /* switch cycles per round-trip packet */
 	double *cycles;             /* their sum */
 	double *mpps;               /* end to end */
-	double latency_us[LATENCIES];
+	double *latency_us[LOADS][LATENCIES];
 	double burst;       /* mean packets per receive burst that was not empty */
 	double interrupted; /* share of the switch's iterations that were left out */
 	double zero_copy;   /* share of packets, negative if the port does not tell */
 	uint64_t sent;
 	uint64_t lost;
+	uint64_t verified; /* byte for byte, of a sample */
 	uint64_t corrupt;
 	uint64_t iommu_faults;
 };

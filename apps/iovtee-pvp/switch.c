@@ -18,21 +18,13 @@
 
 #define PREFETCH 4
 
-/* A forwarding table entry: destination MAC as a number, and where it lives. */
-struct route {
-	uint64_t mac;
-	enum switch_port port;
-};
-
 struct fwd {
-	uint16_t port_id[PORT_COUNT];
-	uint16_t queues[PORT_COUNT];
-	struct route route;
+	const struct datapath *dp;
 	uint64_t clock; /* TSC at the end of the stage before */
 };
 
-static const enum stage rx_stage[PORT_COUNT] = {STAGE_UPLINK_RX, STAGE_VHOST_RX};
-static const enum stage tx_stage[PORT_COUNT] = {STAGE_UPLINK_TX, STAGE_VHOST_TX};
+static const enum stage rx_stage[PORT_KINDS] = {STAGE_UPLINK_RX, STAGE_VHOST_RX};
+static const enum stage tx_stage[PORT_KINDS] = {STAGE_UPLINK_TX, STAGE_VHOST_TX};
 
 /* A stage ends, and the next one begins: one reading of the clock, which takes time itself. */
 static inline void
@@ -44,87 +36,83 @@ stage_end(struct fwd *f, struct tally *t, enum stage stage)
 	f->clock = now;
 }
 
-static inline uint64_t
-mac_key(const struct rte_ether_addr *addr)
-{
-	uint32_t low;
-	uint16_t high;
-
-	memcpy(&low, addr->addr_bytes, sizeof(low));
-	memcpy(&high, addr->addr_bytes + sizeof(low), sizeof(high));
-	return low | (uint64_t)high << 32;
-}
-
-/* Look a packet's destination up; what is not in the table is behind the uplink. */
-static inline enum switch_port
-look_up(const struct fwd *f, const struct rte_mbuf *m)
+/* Look a packet's destination up. */
+static inline uint16_t
+look_up(const struct datapath *dp, const struct rte_mbuf *m)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	const uint64_t mac = mac_key(&eth->dst_addr);
+	const struct route *r = &dp->route[route_index(mac)];
 
-	return mac_key(&eth->dst_addr) == f->route.mac ? f->route.port : PORT_UPLINK;
+	return likely(r->mac == mac) ? r->port : 0;
 }
 
-/*
- * Look every packet up, and leave those to forward in pkts, in order: a frame does not go back out of
- * the port it came from. Returns how many are left.
- */
-static inline uint16_t
-classify(const struct fwd *f, struct rte_mbuf **pkts, uint16_t n, enum switch_port from)
+static inline void
+classify(const struct datapath *dp, struct rte_mbuf **pkts, uint16_t n, uint16_t *to)
 {
-	struct rte_mbuf *back[BURST];
-	uint16_t forward = 0, backward = 0;
-
 	for (uint16_t i = 0; i < n && i < PREFETCH; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
 	for (uint16_t i = 0; i < n; i++) {
-		struct rte_mbuf *m = pkts[i];
-
 		if (i + PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(pkts[i + PREFETCH], void *));
-		if (likely(look_up(f, m) != from))
-			pkts[forward++] = m;
-		else
-			back[backward++] = m;
+		to[i] = look_up(dp, pkts[i]);
 	}
-	if (unlikely(backward > 0))
-		rte_pktmbuf_free_bulk(back, backward);
-	return forward;
 }
 
-/* Returns how many packets the port took; the others are dropped. */
+/*
+ * Send packets for one port; what it does not take is dropped, and so is what came from there. Returns how
+ * many it took.
+ */
 static inline uint16_t
-transmit(const struct fwd *f, enum switch_port to, struct rte_mbuf **pkts, uint16_t n)
+transmit(const struct datapath *dp, uint16_t from, uint16_t to, struct rte_mbuf **pkts, uint16_t n)
 {
-	const uint16_t sent = rte_eth_tx_burst(f->port_id[to], 0, pkts, n);
+	const uint16_t sent = likely(to != from) ? rte_eth_tx_burst(dp->port[to].id, 0, pkts, n)
+						 : 0;
 
 	if (unlikely(sent < n))
 		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
 	return sent;
 }
 
+/* Send packets where they go: those in a row that go to the same port at once. */
+static inline void
+dispatch(struct fwd *f, struct tally *t, uint16_t from, struct rte_mbuf **pkts, uint16_t n,
+	const uint16_t *to)
+{
+	uint16_t run;
+
+	for (uint16_t i = 0; i < n; i += run) {
+		const enum port_kind kind = f->dp->port[to[i]].kind;
+		uint16_t sent;
+
+		for (run = 1; i + run < n && to[i + run] == to[i]; run++)
+			;
+		sent = transmit(f->dp, from, to[i], &pkts[i], run);
+		stage_end(f, t, tx_stage[kind]);
+		t->round_trips += kind == PORT_UPLINK ? sent : 0;
+	}
+}
+
 /* Poll all queues of one port and forward what came; returns the number of packets. */
 static inline uint16_t
-forward(struct fwd *f, enum switch_port from, struct tally *t)
+forward(struct fwd *f, uint16_t from, struct tally *t)
 {
-	const enum switch_port to = from == PORT_UPLINK ? PORT_VHOST : PORT_UPLINK;
+	const struct switch_port *port = &f->dp->port[from];
 	struct rte_mbuf *pkts[BURST];
-	uint16_t total = 0;
+	uint16_t to[BURST], total = 0;
 
-	for (uint16_t q = 0; q < f->queues[from]; q++) {
-		uint16_t n, sent;
+	for (uint16_t q = 0; q < port->queues; q++) {
+		const uint16_t n = rte_eth_rx_burst(port->id, q, pkts, BURST);
 
-		n = rte_eth_rx_burst(f->port_id[from], q, pkts, BURST);
-		stage_end(f, t, rx_stage[from]);
+		stage_end(f, t, rx_stage[port->kind]);
 		if (n == 0)
 			continue;
 		t->received += n;
 		t->bursts++;
 		total += n;
-		n = classify(f, pkts, n, from);
+		classify(f->dp, pkts, n, to);
 		stage_end(f, t, STAGE_CLASSIFY);
-		sent = transmit(f, to, pkts, n);
-		stage_end(f, t, tx_stage[to]);
-		t->round_trips += to == PORT_UPLINK ? sent : 0;
+		dispatch(f, t, from, pkts, n, to);
 	}
 	return total;
 }
@@ -139,20 +127,20 @@ busy_cycles(const struct tally *t)
 	return cycles;
 }
 
-/* One iteration; returns the fewest packets that a direction had. */
-static inline uint16_t
+/* One iteration; returns whether every port brought as many packets as it can. */
+static inline bool
 iterate(struct fwd *f, struct tally *sum, uint64_t limit)
 {
 	static const struct tally left_out = {.iterations = 1, .interrupted = 1};
 	struct tally t = {.iterations = 1};
-	uint16_t down, up;
+	bool full = true;
 
 	f->clock = rte_rdtsc();
-	down = forward(f, PORT_UPLINK, &t);
-	up = forward(f, PORT_VHOST, &t);
+	for (uint16_t p = 0; p < f->dp->port_count; p++)
+		full &= forward(f, p, &t) >= f->dp->port[p].fill;
 	if (t.bursts > 0)
 		tally_add(sum, likely(busy_cycles(&t) < limit) ? &t : &left_out);
-	return RTE_MIN(down, up);
+	return full;
 }
 
 static void
@@ -170,7 +158,7 @@ forward_for(struct fwd *f, struct tally *sum, const struct switch_run *run, uint
 	const uint64_t start = rte_rdtsc();
 
 	while (rte_rdtsc() - start < cycles) {
-		if (iterate(f, sum, run->limit) < BURST)
+		if (!iterate(f, sum, run->limit))
 			spin(run->wait);
 	}
 }
@@ -179,12 +167,7 @@ int
 switch_main(void *arg)
 {
 	struct switch_run *run = arg;
-	const struct datapath *dp = run->dp;
-	struct fwd f = {
-		.port_id = {dp->uplink, dp->vhost},
-		.queues = {dp->spec->uplink_queues, 1},
-		.route = {mac_key(&dp->nf_mac), PORT_VHOST},
-	};
+	struct fwd f = {.dp = run->dp};
 	struct tally ignored = {0};
 
 	forward_for(&f, &ignored, run, run->warmup);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The switch under measurement: two ports, one forwarding loop, whatever the ports are.
+ * The switch under measurement: one forwarding loop, whatever the ports are.
  */
 #ifndef PVP_SWITCH_H
 #define PVP_SWITCH_H
@@ -10,15 +10,11 @@
 #include "datapath.h"
 #include "sample.h"
 
-#define BURST 32
-
-enum switch_port { PORT_UPLINK, PORT_VHOST, PORT_COUNT };
-
 /* What one measured interval cost and moved. */
 struct tally {
 	uint64_t cycles[STAGE_COUNT];
-	uint64_t round_trips; /* packets taken by the uplink's transmit queue */
-	uint64_t received;    /* packets from receive bursts, both directions */
+	uint64_t round_trips; /* packets taken by an uplink's transmit queue */
+	uint64_t received;    /* packets from receive bursts, all ports */
 	uint64_t bursts;      /* receive bursts that were not empty */
 	uint64_t iterations;  /* that moved packets */
 	uint64_t interrupted; /* of these: left out of all the above */
@@ -41,7 +37,7 @@ struct switch_run {
 	const struct datapath *dp;
 	uint64_t warmup;  /* TSC cycles before the measured interval */
 	uint64_t measure; /* TSC cycles that are measured */
-	uint64_t wait;    /* TSC cycles not counted, after a burst that was not full */
+	uint64_t wait;    /* TSC cycles not counted, after an iteration that was not full */
 	uint64_t limit;   /* TSC cycles; an iteration that takes longer was interrupted */
 	/* set by the switch, read when it has ended */
 	struct tally tally;

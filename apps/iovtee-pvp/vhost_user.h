@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * A front end's side of a vhost-user socket: as much as it takes to set one queue pair up. Control thread.
+ */
+#ifndef PVP_VHOST_USER_H
+#define PVP_VHOST_USER_H
+
+#include <stdint.h>
+
+/* The guest's memory, part of a file; guest addresses are the addresses here. */
+struct vhost_user_memory {
+	void *address;
+	uint64_t size;
+	uint64_t offset; /* in the file */
+	int fd;
+};
+
+/* Parts of a split ring. */
+struct vhost_user_ring {
+	uint32_t size;
+	void *desc;
+	void *avail;
+	void *used;
+	int kick; /* eventfds */
+	int call;
+};
+
+/*
+ * Connect to a back end that listens on `path`, and agree on exactly these features, which it must offer.
+ * Returns the socket, whose closing ends it all, or a negative errno.
+ */
+int vhost_user_connect(const char *path, uint64_t features);
+
+/* Both return 0, or a negative errno if the back end refuses or is gone. */
+int vhost_user_set_memory(int fd, const struct vhost_user_memory *memory);
+int vhost_user_start_ring(int fd, uint32_t index, const struct vhost_user_ring *ring);
+
+#endif
