@@ -70,6 +70,16 @@ void __tsan_release(void *addr);
 #define iovt_guest_seen(guest)  ((void)(guest))
 #endif
 
+/*
+ * What is stored before this is stored first, for whoever looks when this process has been killed, which
+ * loses none of its stores. No instruction: it is the compiler that has to keep the order.
+ */
+IOVT_INLINE void
+iovt_program_order(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 IOVT_INLINE void
 iovt_pause(void)
 {

@@ -101,9 +101,10 @@ iovt_run_complete(struct iovt_run *run, const enum iovt_ring_format f, uint16_t 
 	if (iovt_unlikely(
 		    (const uint8_t *)data != va + run->hdr_len || len > b->len - run->hdr_len))
 		return false;
-	iovt_binding_move(b, IOVT_LENT, IOVT_FREE);
 	iovt_hdr_write(va, hdr, run->hdr_len);
 	iovt_vq_put(&run->vr, f, (struct iovt_chain){id, b->descs}, run->hdr_len + len);
+	iovt_vq_commit(&run->vr, f);
+	iovt_binding_move(b, IOVT_LENT, IOVT_FREE);
 	run->n++;
 	return true;
 }

@@ -14,8 +14,8 @@ struct target {
 	uint16_t nr_taken; /* how many of them came from the ring; the rest was reclaimed */
 	uint32_t capacity;
 	struct {
-		struct iovt_chain chain; /* as it was taken; a guest may use its id twice */
-		uint32_t len;            /* capacity, then bytes used */
+		struct iovt_chain chain;
+		uint32_t len; /* capacity, then bytes used */
 	} buf[BUFS_MAX];
 	struct iovt_segs segs;
 };
@@ -45,10 +45,11 @@ take_from_ring(struct iovt_rxq *q, struct target *t, struct iovt_chain *c, int64
 		return -EPROTO;
 	}
 	if (q->binding[c->id].state != IOVT_FREE) {
+		iovt_vq_untake(&q->vr, f, c->descs);
 		iovt_rxq_break(q, "a buffer in use was made available again");
 		return -EPROTO;
 	}
-	iovt_rxq_note_taken(q, *c);
+	iovt_rxq_note_taken(q, *c, IOVT_RECLAIMED);
 	t->nr_taken++;
 	return 0;
 }
@@ -101,9 +102,18 @@ undo_reclaimed(struct iovt_rxq *q, const struct target *t)
 static void
 undo_taken(struct iovt_rxq *q, const struct target *t)
 {
-	for (uint16_t i = t->nr_taken; i > 0; i--)
+	for (uint16_t i = t->nr_taken; i > 0; i--) {
+		iovt_binding_move(&q->binding[t->buf[i - 1].chain.id], IOVT_RECLAIMED, IOVT_FREE);
 		iovt_vq_untake(&q->vr, q->vr.format, t->buf[i - 1].chain.descs);
+	}
 	q->nr_taken -= t->nr_taken;
+}
+
+static void
+undo(struct iovt_rxq *q, const struct target *t)
+{
+	undo_reclaimed(q, t);
+	undo_taken(q, t);
 }
 
 /* Enough buffers for total bytes, or an error and nothing taken. */
@@ -119,10 +129,8 @@ gather(struct iovt_rxq *q, struct target *t, uint32_t total)
 		if (ret == 0 && t->buf[t->nr_bufs - 1].len < q->hdr_len)
 			ret = -EMSGSIZE;
 	} while (ret == 0 && t->capacity < total);
-	if (ret < 0) {
-		undo_reclaimed(q, t);
-		undo_taken(q, t);
-	}
+	if (ret < 0)
+		undo(q, t);
 	return ret;
 }
 
@@ -186,21 +194,20 @@ iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, unsigne
 		return ret;
 	ret = fill(q, &t, pieces, nr, hdr);
 	if (ret < 0) {
-		undo_reclaimed(q, &t);
+		undo(q, &t);
 		iovt_rxq_break(q, "a buffer lies outside the guest's memory");
 		return ret;
 	}
 	for (uint16_t i = 0; i < t.nr_bufs; i++) {
 		uint32_t used = t.buf[i].len < left ? t.buf[i].len : left;
 
-		if (i >= t.nr_taken) {
-			iovt_binding_move(&q->binding[t.buf[i].chain.id], IOVT_RECLAIMED,
-				IOVT_FREE);
-			q->stats.copied_reclaimed++;
-		}
 		iovt_vq_put(&q->vr, q->vr.format, t.buf[i].chain, used);
-		q->stats.copied_bufs++;
 		left -= used;
 	}
+	iovt_vq_commit(&q->vr, q->vr.format);
+	for (uint16_t i = 0; i < t.nr_bufs; i++)
+		iovt_binding_move(&q->binding[t.buf[i].chain.id], IOVT_RECLAIMED, IOVT_FREE);
+	q->stats.copied_bufs += t.nr_bufs;
+	q->stats.copied_reclaimed += t.nr_bufs - t.nr_taken;
 	return 0;
 }

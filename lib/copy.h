@@ -46,10 +46,12 @@ iovt_rx_copy(struct iovt_rxq *q, const enum iovt_ring_format f, const void *data
 		iovt_vq_untake(&q->vr, f, c.descs);
 		goto general;
 	}
-	iovt_rxq_note_taken(q, c);
+	iovt_rxq_note_taken(q, c, IOVT_RECLAIMED);
 	iovt_hdr_write(va, hdr, q->hdr_len);
 	__builtin_memcpy(va + q->hdr_len, data, len);
 	iovt_vq_put(&q->vr, f, c, q->hdr_len + len);
+	iovt_vq_commit(&q->vr, f);
+	iovt_binding_move(&q->binding[c.id], IOVT_RECLAIMED, IOVT_FREE);
 	q->stats.copied_bufs++;
 	return 0;
 general:

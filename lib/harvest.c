@@ -82,8 +82,7 @@ iovt_lend_new(struct iovt_rxq *q, struct iovt_buf *buf)
 	}
 	b->va = buf->va;
 	b->len = buf->len;
-	iovt_binding_move(b, IOVT_FREE, IOVT_LENT);
-	iovt_rxq_note_taken(q, c);
+	iovt_rxq_note_taken(q, c, IOVT_LENT);
 	return true;
 }
 

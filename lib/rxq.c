@@ -30,7 +30,7 @@ rxq_free(struct iovt_rxq *q)
 	void *ctx = q->ctx;
 
 	iovt_guest_mem_unref(q->mem);
-	free(q->binding);
+	free(q->own_record);
 	free(q->reclaimed);
 	free(q->taken);
 	free(q);
@@ -38,17 +38,25 @@ rxq_free(struct iovt_rxq *q)
 		release(ctx);
 }
 
+size_t
+iovt_rxq_record_bytes(uint16_t size)
+{
+	return iovt_inflight_bytes(sizeof(struct iovt_binding), size);
+}
+
 int
 iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 {
-	const struct iovt_vring_conf *ring = &conf->ring;
+	struct iovt_vring_conf ring = conf->ring;
+	struct iovt_inflight *record;
 	uint32_t taken = 1;
 	struct iovt_vring vr;
 	struct iovt_rxq *q;
+	int resumed;
 
-	if (iovt_vq_init(&vr, ring) < 0 || !conf_valid(conf))
+	if (iovt_vq_init(&vr, &ring) < 0 || !conf_valid(conf))
 		return -EINVAL;
-	while (taken < ring->size)
+	while (taken < ring.size)
 		taken *= 2;
 	q = zalloc_lines(sizeof(*q));
 	if (q == NULL)
@@ -61,18 +69,25 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		.unbindable_at = -1,
 		.bind_min = conf->hdr_len + conf->nic_max,
 		.taken_mask = taken - 1,
-		.vr = vr,
-		.binding = zalloc_lines(ring->size * sizeof(*q->binding)),
-		.reclaimed = zalloc_lines(ring->size * sizeof(*q->reclaimed)),
+		.reclaimed = zalloc_lines(ring.size * sizeof(*q->reclaimed)),
 		.taken = zalloc_lines(taken * sizeof(*q->taken)),
-		.mem = ring->mem,
+		.mem = ring.mem,
 		.log = conf->log,
-		.region = &ring->mem->region[0],
+		.region = &ring.mem->region[0],
 		.release = conf->release,
 		.ctx = conf->ctx,
 	};
-	if (q->binding == NULL || q->reclaimed == NULL || q->taken == NULL)
+	if (q->reclaimed == NULL || q->taken == NULL)
 		goto fail;
+	record = iovt_inflight_open(&conf->inflight, sizeof(*q->binding), &ring, &q->log, &resumed);
+	if (record == NULL)
+		goto fail;
+	iovt_vq_init(&q->vr, &ring);
+	q->vr.progress = &record->progress;
+	q->binding = iovt_inflight_entries(record);
+	q->own_record = conf->inflight.record == NULL ? record : NULL;
+	q->resumed = resumed >= 0;
+	q->stats.resumed = q->resumed ? resumed : 0;
 	iovt_guest_mem_ref(q->mem);
 	iovt_vq_no_kicks(&q->vr);
 	iovt_dirty_mark_wish(&q->log, &q->vr);
@@ -80,7 +95,6 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 	return 0;
 
 fail:
-	free(q->binding);
 	free(q->reclaimed);
 	free(q->taken);
 	free(q);
@@ -119,17 +133,18 @@ flush_rest(struct iovt_rxq *q)
 	for (uint32_t id = 0; id < q->vr.size; id++) {
 		struct iovt_binding *b = &q->binding[id];
 
+		if (b->state != IOVT_RECLAIMED && b->state != IOVT_LENT)
+			continue;
+		iovt_vq_put(&q->vr, q->vr.format, iovt_rxq_chain(q, id), 0);
+		iovt_vq_commit(&q->vr, q->vr.format);
 		if (b->state == IOVT_RECLAIMED) {
 			iovt_binding_move(b, IOVT_RECLAIMED, IOVT_FREE);
 			q->nr_reclaimed--;
 			q->stats.flushed++;
-		} else if (b->state == IOVT_LENT) {
+		} else {
 			iovt_rxq_mark_dirty(q, id);
 			iovt_binding_move(b, IOVT_LENT, IOVT_LATE);
-		} else {
-			continue;
 		}
-		iovt_vq_put(&q->vr, q->vr.format, iovt_rxq_chain(q, id), 0);
 	}
 	iovt_dirty_publish(&q->log, &q->vr);
 }

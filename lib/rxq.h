@@ -20,6 +20,7 @@
 #include "chain.h"
 #include "dirty.h"
 #include "guest_mem.h"
+#include "inflight.h"
 #include "vnet_hdr.h"
 #include "vring.h"
 
@@ -47,6 +48,7 @@ struct iovt_rxq_stats {
 	uint64_t unbindable;       /* chains met by harvest that a NIC may not fill */
 	uint64_t starved;          /* harvests that found no chain available */
 	uint64_t ring_errors;      /* 1 once the ring is broken */
+	uint64_t resumed;          /* buffers given back that a killed process had in hand */
 };
 
 /* What a queue is like at one moment. */
@@ -65,6 +67,7 @@ struct iovt_rxq_conf {
 	bool mergeable;    /* MRG_RXBUF negotiated: a packet may take several buffers */
 	uint32_t nic_max;  /* largest number of bytes that the NIC may write for one frame */
 	struct iovt_dirty_log log;
+	struct iovt_inflight_conf inflight; /* its record has iovt_rxq_record_bytes() */
 	/* Called once when the queue is put and its last buffer is back; must not block. */
 	void (*release)(void *ctx);
 	void *ctx;
@@ -76,6 +79,7 @@ struct iovt_rxq {
 	uint8_t hdr_len;
 	bool mergeable;
 	bool put;             /* the owner has let go */
+	bool resumed;         /* from a killed process; the guest may wait to be notified */
 	bool head_unbindable; /* harvest stopped at a chain that only a copy can use */
 	uint16_t lend_max;
 	uint16_t nr_lent;
@@ -85,7 +89,7 @@ struct iovt_rxq {
 	uint32_t bind_min;      /* bytes that a bindable buffer holds at least */
 	uint32_t taken_mask;
 	struct iovt_vring vr;
-	struct iovt_binding *binding; /* [size], by id */
+	struct iovt_binding *binding; /* [size], by id: entries of the record */
 	uint16_t *reclaimed;          /* [size], a stack of ids */
 	uint16_t *taken;   /* [taken_mask + 1], ids in the order in which they were taken */
 	const char *error; /* what broke the ring */
@@ -93,11 +97,15 @@ struct iovt_rxq {
 	struct iovt_guest_mem *mem;
 	const struct iovt_mem_region *region; /* of mem, where the last lent buffer was */
 	struct iovt_dirty_log log;
+	void *own_record; /* NULL: the caller's is used */
 	void (*release)(void *ctx);
 	void *ctx;
 };
 
-/** @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM. Control thread. */
+/** Bytes of the record of a queue with so many entries. */
+size_t iovt_rxq_record_bytes(uint16_t size);
+
+/** A record of a killed process is gone on with, see inflight.h. @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM. Control thread. */
 int iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out);
 
 /**
@@ -138,10 +146,11 @@ iovt_rxq_chain(const struct iovt_rxq *q, uint16_t id)
 
 /** Note the chain that was just taken from the ring, so that it can be given back. Under the lock. */
 IOVT_INLINE void
-iovt_rxq_note_taken(struct iovt_rxq *q, struct iovt_chain c)
+iovt_rxq_note_taken(struct iovt_rxq *q, struct iovt_chain c, enum iovt_binding_state state)
 {
 	q->binding[c.id].descs = c.descs;
 	q->taken[q->nr_taken++ & q->taken_mask] = c.id;
+	iovt_binding_move(&q->binding[c.id], IOVT_FREE, state);
 }
 
 /** All that a NIC can have written into lent buffer id is dirty. Under the lock. */

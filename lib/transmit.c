@@ -102,6 +102,6 @@ iovt_tx_take_chain(struct iovt_txq *q, iovt_tx_pieces_fn pieces, void *ctx, size
 		taken = ret == 0;
 		q->stats.chained += taken;
 	}
-	iovt_vq_put(&q->vr, f, c, 0);
+	iovt_tx_put_copied(q, &q->vr, f, c, true);
 	return taken;
 }

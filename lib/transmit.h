@@ -162,11 +162,31 @@ iovt_tx_may_borrow(const struct iovt_txq *q, struct iovt_frame *f)
 }
 
 IOVT_INLINE void
-iovt_tx_lend(struct iovt_loan *loan, const enum iovt_ring_format f)
+iovt_tx_lend(struct iovt_loan *loan, uint16_t descs)
 {
-	loan->state = IOVT_LOAN_BORROWED;
-	if (f == IOVT_PACKED)
-		loan->descs = 1;
+	loan->descs = descs;
+	iovt_program_order();
+	IOVT_WRITE_ONCE(loan->state, IOVT_LOAN_BORROWED);
+}
+
+/*
+ * A copied packet is used. In a packed ring that overwrites a descriptor, maybe its own, which could not be taken
+ * again: so it is in hand before. In a split ring it could, unless one behind it is borrowed.
+ */
+IOVT_INLINE void
+iovt_tx_put_copied(struct iovt_txq *q, struct iovt_vring *vr, const enum iovt_ring_format f,
+	struct iovt_chain c, const bool borrows)
+{
+	struct iovt_loan *loan = &q->loan[c.id];
+	const bool mark = f == IOVT_PACKED && iovt_likely(loan->state == IOVT_LOAN_FREE);
+
+	if (mark)
+		iovt_tx_lend(loan, c.descs);
+	iovt_vq_put(vr, f, c, 0);
+	if (f == IOVT_PACKED || borrows)
+		iovt_vq_commit(vr, f);
+	if (mark)
+		IOVT_WRITE_ONCE(loan->state, IOVT_LOAN_FREE);
 }
 
 IOVT_INLINE void
@@ -229,10 +249,11 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 				break;
 			got += fate != IOVT_TX_DROPPED;
 			if (fate != IOVT_TX_BORROWED) {
-				iovt_vq_put(&vr, f, (struct iovt_chain){id, 1}, 0);
+				iovt_tx_put_copied(q, &vr, f, (struct iovt_chain){id, 1},
+					!iovt_tx_never_borrows(reads));
 				continue;
 			}
-			iovt_tx_lend(&q->loan[id], f);
+			iovt_tx_lend(&q->loan[id], 1);
 			borrowed++;
 		}
 		if (borrowed > 0)

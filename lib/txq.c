@@ -5,24 +5,34 @@
 #include "txq.h"
 #include "virtqueue.h"
 
+size_t
+iovt_txq_record_bytes(uint16_t size)
+{
+	return iovt_inflight_bytes(sizeof(struct iovt_loan), size);
+}
+
 int
 iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out)
 {
-	struct iovt_loan *loan = NULL;
+	struct iovt_vring_conf ring = conf->ring;
+	struct iovt_inflight *record;
 	struct iovt_vring vr;
 	struct iovt_txq *q;
+	int resumed;
 
-	if (iovt_vq_init(&vr, &conf->ring) < 0 || (conf->hdr_len != 10 && conf->hdr_len != 12) ||
+	if (iovt_vq_init(&vr, &ring) < 0 || (conf->hdr_len != 10 && conf->hdr_len != 12) ||
 		conf->borrow_max > vr.size)
 		return -EINVAL;
 	q = malloc(sizeof(*q));
-	if (conf->borrow_max > 0)
-		loan = calloc(vr.size, sizeof(*loan));
-	if (q == NULL || (conf->borrow_max > 0 && loan == NULL)) {
-		free(loan);
+	if (q == NULL)
+		return -ENOMEM;
+	record = iovt_inflight_open(&conf->inflight, sizeof(*q->loan), &ring, &conf->log, &resumed);
+	if (record == NULL) {
 		free(q);
 		return -ENOMEM;
 	}
+	iovt_vq_init(&vr, &ring);
+	vr.progress = &record->progress;
 	*q = (struct iovt_txq){
 		.vr = vr,
 		.mem = conf->ring.mem,
@@ -30,7 +40,10 @@ iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out)
 		.hdr_len = conf->hdr_len,
 		.log = conf->log,
 		.borrow_max = conf->borrow_max,
-		.loan = loan,
+		.loan = iovt_inflight_entries(record),
+		.own_record = conf->inflight.record == NULL ? record : NULL,
+		.resumed = resumed >= 0,
+		.stats.resumed = resumed >= 0 ? resumed : 0,
 		.release = conf->release,
 		.ctx = conf->ctx,
 	};
@@ -48,7 +61,7 @@ txq_free(struct iovt_txq *q)
 	void *ctx = q->ctx;
 
 	iovt_guest_mem_unref(q->mem);
-	free(q->loan);
+	free(q->own_record);
 	free(q);
 	if (release != NULL)
 		release(ctx);
@@ -58,14 +71,16 @@ txq_free(struct iovt_txq *q)
 static void
 give_back(struct iovt_txq *q)
 {
-	for (uint32_t id = 0; q->loan != NULL && id < q->vr.size; id++) {
+	for (uint32_t id = 0; id < q->vr.size; id++) {
 		struct iovt_loan *loan = &q->loan[id];
 
 		if (loan->state != IOVT_LOAN_BORROWED)
 			continue;
-		loan->state = IOVT_LOAN_LATE;
-		if (q->error == NULL)
+		if (q->error == NULL) {
 			iovt_vq_put(&q->vr, q->vr.format, (struct iovt_chain){id, loan->descs}, 0);
+			iovt_vq_commit(&q->vr, q->vr.format);
+		}
+		IOVT_WRITE_ONCE(loan->state, IOVT_LOAN_LATE);
 	}
 	if (q->error == NULL)
 		iovt_dirty_publish(&q->log, &q->vr);
@@ -109,9 +124,11 @@ return_all(struct iovt_txq *q, const enum iovt_ring_format f, const uint16_t *id
 	for (unsigned int i = 0; i < n; i++) {
 		struct iovt_loan *loan = &q->loan[ids[i]];
 
-		if (iovt_likely(loan->state == IOVT_LOAN_BORROWED && q->error == NULL))
+		if (iovt_likely(loan->state == IOVT_LOAN_BORROWED && q->error == NULL)) {
 			iovt_vq_put(&vr, f, (struct iovt_chain){ids[i], loan->descs}, 0);
-		loan->state = IOVT_LOAN_FREE;
+			iovt_vq_commit(&vr, f);
+		}
+		IOVT_WRITE_ONCE(loan->state, IOVT_LOAN_FREE);
 	}
 	iovt_vq_keep_used(&q->vr, f, &vr);
 }

@@ -18,6 +18,7 @@
 #include "barrier.h"
 #include "dirty.h"
 #include "guest_mem.h"
+#include "inflight.h"
 #include "vring.h"
 
 /*
@@ -30,15 +31,18 @@
  *      +-------------- LATE
  *
  *  FREE      the guest's, or not offered
- *  BORROWED  with the switch or a NIC; the guest waits for it
+ *  BORROWED  with the switch or a NIC; the guest waits for it. In a packed ring also while it is copied
  *  LATE      the guest's again, while it still is with the switch
  */
-enum iovt_loan_state { IOVT_LOAN_FREE, IOVT_LOAN_BORROWED, IOVT_LOAN_LATE };
+enum iovt_loan_state { IOVT_LOAN_FREE, IOVT_LOAN_LATE, IOVT_LOAN_BORROWED };
 
+/* An entry of the queue's record, see inflight.h. */
 struct iovt_loan {
 	uint16_t state; /* enum iovt_loan_state */
 	uint16_t descs; /* slots that the chain takes in a packed ring */
 };
+_Static_assert(IOVT_LOAN_LATE < IOVT_IN_HAND && IOVT_LOAN_BORROWED >= IOVT_IN_HAND,
+	"who has what, in a record");
 
 /* Counters, written by the queue's thread (those of loans under the lock), read by anybody: iovt_look(). */
 struct iovt_txq_stats {
@@ -49,13 +53,15 @@ struct iovt_txq_stats {
 	uint64_t borrowed;    /* packets handed on in place: returned + overdue, and those out */
 	uint64_t returned;    /* of these, the ones that came back */
 	uint64_t overdue;     /* of these, the ones that were out when the queue was destroyed */
+	uint64_t resumed;     /* buffers given back that a killed process had in hand */
 };
 
 struct iovt_txq_conf {
 	struct iovt_vring_conf ring;
 	uint8_t hdr_len; /* of the virtio-net header: 12, or 10 without VERSION_1 and MRG_RXBUF */
 	struct iovt_dirty_log log;
-	uint16_t borrow_max; /* packets that may be out at once, 0: all are copied */
+	uint16_t borrow_max;                /* packets that may be out at once, 0: all are copied */
+	struct iovt_inflight_conf inflight; /* its record has iovt_txq_record_bytes() */
 	/* Called once when the queue is destroyed and its last packet is back; must not block. */
 	void (*release)(void *ctx);
 	void *ctx;
@@ -70,15 +76,20 @@ struct iovt_txq {
 	struct iovt_dirty_log log;
 	struct iovt_lock lock; /* of queues with loans: around a burst, and a return */
 	bool destroyed;
+	bool resumed; /* from a killed process; the guest may wait to be notified */
 	uint16_t borrow_max;
 	uint16_t nr_borrowed;
-	struct iovt_loan *loan; /* [size], by id; NULL: all are copied */
+	struct iovt_loan *loan; /* [size], by id: entries of the record */
+	void *own_record;       /* NULL: the caller's is used */
 	void (*release)(void *ctx);
 	void *ctx;
 	struct iovt_txq_stats stats;
 };
 
-/** @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM. Control thread. */
+/** Bytes of the record of a queue with so many entries. */
+size_t iovt_txq_record_bytes(uint16_t size);
+
+/** A record of a killed process is gone on with, see inflight.h. @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM. Control thread. */
 int iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out);
 
 /**

@@ -9,6 +9,7 @@
  *              runs of single descriptors
  *   untake     give the newest taken chain back, unread
  *   put        say that a chain is used
+ *   commit     what was put stays put, whatever happens to this process
  *   publish    show the guest what was put; says if it wants to be notified
  *
  * The engine is written over these verbs alone. The format f is a constant in the hot path: the engine
@@ -153,6 +154,26 @@ iovt_vq_put(struct iovt_vring *vr, const enum iovt_ring_format f, struct iovt_ch
 		iovt_packed_put(vr, c, len);
 }
 
+/** Where the next chain will be put, as in iovt_vring_conf. */
+IOVT_INLINE uint16_t
+iovt_vq_used_at(const struct iovt_vring *vr, const enum iovt_ring_format f)
+{
+	return f == IOVT_SPLIT ? vr->split.last_used
+			       : vr->packed.used.wrap << 15 | vr->packed.used.slot;
+}
+
+/**
+ * All chains that were put are used, for good: if this process is killed now, the next one shows them to the guest.
+ * Before their entries in the queue's record say that they are the guest's; those of a packet all at once.
+ */
+IOVT_INLINE void
+iovt_vq_commit(const struct iovt_vring *vr, const enum iovt_ring_format f)
+{
+	iovt_program_order();
+	IOVT_WRITE_ONCE(vr->progress->put, iovt_vq_used_at(vr, f));
+	iovt_program_order();
+}
+
 /** A copy to work on, whose fields can be in registers: read one by one, for the same reason as in keep(). */
 IOVT_INLINE struct iovt_vring
 iovt_vq_copy(const struct iovt_vring *vr, const enum iovt_ring_format f)
@@ -163,6 +184,7 @@ iovt_vq_copy(const struct iovt_vring *vr, const enum iovt_ring_format f)
 		.event_idx = vr->event_idx,
 		.size = vr->size,
 		.mem = vr->mem,
+		.progress = vr->progress,
 	};
 
 	if (f == IOVT_PACKED) {
@@ -218,8 +240,14 @@ iovt_vq_keep(struct iovt_vring *vr, const enum iovt_ring_format f, const struct 
 IOVT_INLINE bool
 iovt_vq_publish(struct iovt_vring *vr, const enum iovt_ring_format f)
 {
+	bool notify;
+
 	iovt_guest_shown(vr->mem);
-	return f == IOVT_SPLIT ? iovt_split_publish(vr) : iovt_packed_publish(vr);
+	iovt_vq_commit(vr, f);
+	notify = f == IOVT_SPLIT ? iovt_split_publish(vr) : iovt_packed_publish(vr);
+	iovt_program_order();
+	IOVT_WRITE_ONCE(vr->progress->shown, iovt_vq_used_at(vr, f));
+	return notify;
 }
 
 /** The engine polls: it never wants to be kicked. */

@@ -66,11 +66,18 @@ struct iovt_packed {
 	uint16_t head_flags;          /* and show the others too */
 };
 
+/* How far chains were used: places in the ring, as iovt_vring_conf.last_used has them. See inflight.h. */
+struct iovt_progress {
+	uint16_t put;   /* behind the last one that was used, for good */
+	uint16_t shown; /* behind the last one that the guest was shown */
+};
+
 struct iovt_vring {
 	enum iovt_ring_format format;
 	bool event_idx;
 	uint32_t size; /* entries */
 	const struct iovt_guest_mem *mem;
+	struct iovt_progress *progress; /* in the queue's record */
 	union {
 		struct iovt_split split;
 		struct iovt_packed packed;

@@ -20,6 +20,7 @@ bed_open(struct bed *b, uint16_t last_avail, uint16_t last_used)
 		.mergeable = b->conf.mergeable,
 		.nic_max = NIC_MAX,
 		.log = b->conf.log,
+		.inflight = {b->conf.record, BED_OWNER},
 		.release = count_release,
 		.ctx = &b->released,
 	};

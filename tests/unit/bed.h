@@ -23,6 +23,8 @@
 /* The smallest buffer that a NIC may fill. */
 #define BUF_MIN         (12 + NIC_MAX)
 #define SIZE_MAX_TESTED 1024
+/* Whose record it is. */
+#define BED_OWNER 0x600d
 
 struct bed_conf {
 	const struct fake_format *format;
@@ -34,6 +36,7 @@ struct bed_conf {
 	bool event_idx;
 	bool one_view;
 	struct iovt_dirty_log log;
+	void *record; /* of the queue, in memory that outlives it; NULL: none */
 };
 
 struct bed {

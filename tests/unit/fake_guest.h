@@ -191,6 +191,10 @@ void fake_guest_fini(struct fake_guest *g);
 /* Forget all buffers and start the ring anew, as a driver does after a device reset. */
 void fake_guest_reset(struct fake_guest *g, uint16_t start);
 
+/* What the guest knows of its buffers, without its memory; to be restored once, in that same guest. */
+struct fake_saved *fake_guest_save(const struct fake_guest *g);
+void fake_guest_restore(struct fake_guest *g, struct fake_saved *s);
+
 /* The ring as the back end has to open it, to go on at these indices. */
 struct iovt_vring_conf fake_guest_ring(const struct fake_guest *g, uint16_t last_avail,
 	uint16_t last_used);

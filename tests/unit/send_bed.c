@@ -18,6 +18,7 @@ send_bed_open(struct send_bed *b, uint16_t last_avail, uint16_t last_used)
 		.ring = fake_guest_ring(&b->guest, last_avail, last_used),
 		.hdr_len = b->guest.hdr_len,
 		.log = b->log,
+		.inflight = {b->record, BED_OWNER},
 		.borrow_max = b->borrow_max,
 		.release = released,
 		.ctx = b,
@@ -42,6 +43,7 @@ send_bed_new(const struct bed_conf *conf)
 
 	CHECK(b != NULL);
 	b->log = conf->log;
+	b->record = conf->record;
 	b->room = SEND_ROOM;
 	b->borrow_max = conf->lend_max;
 	b->reads = conf->lend_max > 0 ? (struct iovt_tx_reads){0, UINT32_MAX} : IOVT_TX_READS_ALL;

@@ -21,6 +21,7 @@ struct send_packet {
 struct send_bed {
 	struct fake_guest guest;
 	struct iovt_dirty_log log;
+	void *record; /* see bed_conf */
 	struct iovt_txq *q;
 	struct send_packet got[SIZE_MAX_TESTED];
 	unsigned int nr_got;
