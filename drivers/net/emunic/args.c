@@ -119,6 +119,7 @@ static const struct key keys[] = {
 	SWITCH("gen", gen),
 	NUMBER("frame", frame, 60, 9728),
 	NUMBER("flows", flows, 1, 131072),
+	NUMBER("origin", origin, 0, 255),
 	{"dst", parse_mac, offsetof(struct emu_conf, dst), 0, 0, "an address"},
 	{"count", parse_number, offsetof(struct emu_conf, count), 0, UINT64_MAX, "a number"},
 	{"rate", parse_number, offsetof(struct emu_conf, rate), 0, UINT64_MAX, "frames per second"},

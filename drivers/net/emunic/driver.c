@@ -228,6 +228,6 @@ static struct rte_vdev_driver emunic_driver = {
 RTE_PMD_REGISTER_VDEV(net_emunic, emunic_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_emunic,
 	"rxq=<int> txq=<int> mac=<addr> engine=thread|step cpu=<int> max_frame=<int> "
-	"rxq_stop=0|1 flow_rss=0|1 reta_keep=0|1 gen=0|1 frame=<int> flows=<int> dst=<addr> count=<int> rate=<int> "
+	"rxq_stop=0|1 flow_rss=0|1 reta_keep=0|1 gen=0|1 frame=<int> flows=<int> origin=<int> dst=<addr> count=<int> rate=<int> "
 	"pause=0|1 start=auto|manual rx_pcap=<file> tx_pcap=<file> loop=0|1 verify=<int> "
 	"tx_offload=0|1");

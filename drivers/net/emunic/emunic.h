@@ -192,7 +192,7 @@ struct emu_txq {
 /** Device arguments, see docs/interfaces.md. */
 struct emu_conf {
 	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss, reta_keep, reta_fail;
-	uint64_t gen, frame, flows, count, rate, pause, manual, loop, verify, tx_offload;
+	uint64_t gen, frame, flows, origin, count, rate, pause, manual, loop, verify, tx_offload;
 	struct rte_ether_addr mac, dst;
 	bool cpu_set;
 	char rx_pcap[PATH_MAX];

@@ -119,7 +119,7 @@ emu_gen_create(const struct emu *emu, const struct rte_pmd_emunic_gen *conf,
 	}
 	g->conf = *conf;
 	g->conf.dsts = RTE_MAX(conf->dsts, 1);
-	g->origin = __atomic_fetch_add(&origins, 1, __ATOMIC_RELAXED);
+	g->origin = emu->conf.origin + __atomic_fetch_add(&origins, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < conf->flows; i++)
 		build_flow(&g->flows[i], i, &emu->conf.mac, &g->conf);
 	*gen = g;

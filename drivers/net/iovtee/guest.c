@@ -17,6 +17,7 @@
 #include <rte_vhost.h>
 
 #include "control.h"
+#include "fnv.h"
 #include "guest.h"
 #include "log.h"
 
@@ -28,6 +29,7 @@ struct region {
 	uint8_t *va;               /* the same for us */
 	uint64_t gpa;
 	uint64_t size;
+	uint64_t file; /* tells it from any other */
 	size_t page;
 	uint64_t *iovas; /* one for each page of the mapping */
 	unsigned int nr_pages;
@@ -203,8 +205,9 @@ region_map(struct region *r, const struct rte_vhost_mem_region *v)
 {
 	uint64_t offset = v->host_user_addr - (uintptr_t)v->mmap_addr;
 	struct statfs fs;
+	struct stat st;
 
-	if (fstatfs(v->fd, &fs) < 0)
+	if (fstatfs(v->fd, &fs) < 0 || fstat(v->fd, &st) < 0)
 		return -errno;
 	if (!guest_file_holds(v->fd, offset, v->size))
 		return -EINVAL;
@@ -220,6 +223,7 @@ region_map(struct region *r, const struct rte_vhost_mem_region *v)
 	r->vhost_addr = (const uint8_t *)(uintptr_t)v->host_user_addr;
 	r->gpa = v->guest_phys_addr;
 	r->size = v->size;
+	r->file = fnv_add(fnv_add(FNV_BEGIN, st.st_dev), st.st_ino);
 	return region_find_iovas(r);
 }
 
@@ -380,6 +384,19 @@ guest_translate(const struct guest *g, const void *p, size_t len)
 			return r->va + off;
 	}
 	return NULL;
+}
+
+uint64_t
+guest_place(const struct guest *g, const void *p)
+{
+	for (unsigned int i = 0; i < g->nr; i++) {
+		const struct region *r = &g->region[i];
+		uint64_t off = (uintptr_t)p - (uintptr_t)r->addr;
+
+		if (off < r->len)
+			return fnv_add(r->file, off);
+	}
+	return 0;
 }
 
 void

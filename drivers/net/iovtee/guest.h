@@ -47,6 +47,9 @@ void *guest_translate(const struct guest *g, const void *p, size_t len);
  */
 void guest_cut_off(struct guest *g);
 
+/** A number for the place at p, in our mapping: the file that this memory is, and where in it. */
+uint64_t guest_place(const struct guest *g, const void *p);
+
 /** The device goes away: take every mapping off it now. */
 void guest_forget_device(const struct rte_device *dma);
 

@@ -11,7 +11,7 @@
  *   vhost_queue.c   queues up and down           vhost_announce.c  RARP after a migration
  *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
  *   vhost_limit.c   the guest's MTU              vhost_loans.c     may it be without a copy?
- *   request.c       what the guest asks for
+ *   request.c       what the guest asks for      vhost_record.c    for the time after a crash
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
@@ -24,6 +24,7 @@
 #include <ethdev_driver.h>
 
 #include "guest.h"
+#include "inflight_file.h"
 #include "loan_pool.h"
 #include "mapping.h"
 #include "offload.h"
@@ -114,7 +115,8 @@ struct vhost_txq {
 	uint16_t queue;
 	bool error_logged;
 	struct mapping map;
-	struct iovt_rxq_stats past; /* of queues that are gone */
+	struct inflight_file *record; /* of rxq, NULL: none */
+	struct iovt_rxq_stats past;   /* of queues that are gone */
 } __rte_cache_aligned;
 
 /* A Tx queue of the port. More of them may be in use than the guest has virtqueues. */
@@ -154,7 +156,8 @@ struct vhost_rxq {
 	uint16_t queue;
 	bool set_up; /* by the application */
 	bool error_logged;
-	struct iovt_txq_stats past; /* of queues that are gone */
+	struct inflight_file *record; /* of txq, NULL: none */
+	struct iovt_txq_stats past;   /* of queues that are gone */
 } __rte_cache_aligned;
 
 /* What of the guest's packets may be sent out of its memory: devarg tx-zero-copy. */
@@ -171,8 +174,12 @@ enum vhost_offers {
 	VHOST_OFFERS_TSO,  /* and segmentation */
 };
 
+#define VHOST_STATE_OFF     "off"
+#define VHOST_STATE_DEFAULT "/run/iovtee"
+
 struct vhost_conf {
 	char iface[VHOST_PATH_MAX];
+	char state[VHOST_PATH_MAX]; /* a folder for records, or VHOST_STATE_OFF */
 	bool client;
 	uint16_t queues;
 	char uplink[RTE_ETH_NAME_MAX_LEN]; /* empty: none */
@@ -204,6 +211,7 @@ struct vhost_port {
 	bool started;     /* by the application */
 	bool enabled[2 * VHOST_QUEUES_MAX];
 	uint64_t features;
+	bool record_error_logged;
 	uint16_t mtu; /* which the front end has told the guest, 0: none */
 	struct guest *guest;
 	struct rte_ether_addr announced; /* the guest's address, see vhost_rxq.announce */
@@ -281,6 +289,25 @@ void vhost_drop_loans(struct vhost_rxq *q);
 
 /** Wait, for a bounded time, for packets that are out: NICs let go of them. */
 void vhost_wait_for_borrowed(const struct vhost_port *p, struct iovt_txq *txq);
+
+/* vhost_record.c: with the control lock held */
+
+/**
+ * Open the record of a virtqueue that is about to be made, into *c.
+ * @return NULL: none is kept, which is logged once if it could not be.
+ */
+struct inflight_file *vhost_open_record(struct vhost_port *p, uint16_t vring,
+	const struct iovt_vring_conf *ring, size_t bytes, struct iovt_inflight_conf *c);
+
+/** It was not made, and what a killed process has left of it is kept. */
+void vhost_drop_record(struct inflight_file **file);
+
+/** The guest has all that the queue had: its record is removed. */
+void vhost_end_record(struct inflight_file **file);
+
+/** The queue was made, and so many buffers that a killed process had were given back. */
+void vhost_report_resumed(const struct vhost_port *p, uint16_t queue, const char *direction,
+	uint64_t buffers);
 
 /* vhost_rx.c */
 uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);

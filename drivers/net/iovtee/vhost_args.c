@@ -23,6 +23,7 @@ static const char *const keys[] = {
 	"headroom",
 	"tx-zero-copy",
 	"tx-offload",
+	"state",
 	NULL,
 };
 
@@ -211,7 +212,8 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 		take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
 		take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0 ||
 		take(kv, name, "tx-zero-copy", parse_level, &loans) < 0 ||
-		take(kv, name, "tx-offload", parse_level, &offers) < 0)
+		take(kv, name, "tx-offload", parse_level, &offers) < 0 ||
+		take_text(kv, name, "state", c->state, sizeof(c->state)) < 0)
 		return -EINVAL;
 	c->loans = loans.value;
 	c->offers = offers.value;
@@ -246,7 +248,7 @@ vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
 		IOVTEE_LOG(ERR,
 			"%s: '%s' has an unknown key or is no key=value list; keys: iface client queues "
 			"uplink rxq mac vlan trust reserve starve headroom tx-zero-copy "
-			"tx-offload",
+			"tx-offload state",
 			name, args);
 		return -EINVAL;
 	}
@@ -255,6 +257,7 @@ vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
 		.vlan = -1,
 		.strict_headroom = true,
 		.loans = VHOST_LOANS_PAYLOAD,
+		.state = VHOST_STATE_DEFAULT,
 	};
 	ret = take_all(kv, name, conf);
 	rte_kvargs_free(kv);

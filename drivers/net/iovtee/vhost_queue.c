@@ -128,7 +128,14 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 	if (ret < 0)
 		return ret;
 	c.lend_max = (uint32_t)c.ring.size * (100 - p->conf.reserve) / 100;
-	return iovt_rxq_create(&c, rxq);
+	q->record = vhost_open_record(p, VHOST_VRING_RX(q->queue), &c.ring,
+		iovt_rxq_record_bytes(c.ring.size), &c.inflight);
+	if (q->record != NULL)
+		inflight_file_hook(q->record, &c.release, &c.ctx);
+	ret = iovt_rxq_create(&c, rxq);
+	if (ret < 0)
+		vhost_drop_record(&q->record);
+	return ret;
 }
 
 static struct offload_takes
@@ -158,6 +165,10 @@ txq_up(struct vhost_txq *q)
 			q->queue, strerror(-ret));
 		return;
 	}
+	if (rxq->resumed) {
+		q->call.pending = true;
+		vhost_report_resumed(p, q->queue, "receive", rxq->stats.resumed);
+	}
 	/* The data path meets the queue complete, mapping included, or not at all. */
 	if (p->conf.trust)
 		mapping_on(q, rxq);
@@ -184,6 +195,7 @@ add_rx_stats(struct iovt_rxq_stats *sum, const struct iovt_rxq_stats *s)
 	sum->unbindable += s->unbindable;
 	sum->starved += s->starved;
 	sum->ring_errors += s->ring_errors;
+	sum->resumed += s->resumed;
 }
 
 unsigned int
@@ -221,6 +233,7 @@ txq_down(struct vhost_txq *q)
 			"%s q%u: %u buffers are still inside the switch; the guest's memory stays "
 			"mapped until they are not",
 			p->data->name, q->queue, lent);
+	vhost_end_record(&q->record);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_RX(q->queue), last_avail, last_used);
 	past = iovt_rxq_look(rxq).stats;
@@ -253,25 +266,44 @@ request_rules(const struct vhost_port *p)
 	};
 }
 
+static int
+make_txq(struct vhost_rxq *q, struct iovt_txq **txq)
+{
+	struct vhost_port *p = q->port;
+	struct iovt_txq_conf c = {.hdr_len = hdr_len(p), .log = dirty_log(p)};
+	int ret = ring_conf(p, VHOST_VRING_TX(q->queue), &c.ring);
+
+	if (ret < 0)
+		return ret;
+	vhost_make_loans(q, &c);
+	q->record = vhost_open_record(p, VHOST_VRING_TX(q->queue), &c.ring,
+		iovt_txq_record_bytes(c.ring.size), &c.inflight);
+	if (q->record != NULL)
+		inflight_file_hook(q->record, &c.release, &c.ctx);
+	ret = iovt_txq_create(&c, txq);
+	if (ret < 0)
+		vhost_drop_record(&q->record);
+	return ret;
+}
+
 static void
 rxq_up(struct vhost_rxq *q)
 {
 	struct vhost_port *p = q->port;
-	struct iovt_txq_conf c = {.hdr_len = hdr_len(p), .log = dirty_log(p)};
 	struct iovt_txq *txq = NULL;
-	int ret = ring_conf(p, VHOST_VRING_TX(q->queue), &c.ring);
+	int ret = make_txq(q, &txq);
 
 	if (ret == -EAGAIN)
 		return;
-	if (ret == 0) {
-		vhost_make_loans(q, &c);
-		ret = iovt_txq_create(&c, &txq);
-	}
 	if (ret < 0) {
 		IOVTEE_LOG(ERR, "%s q%u: the guest's transmit ring is unusable: %s", p->data->name,
 			q->queue, strerror(-ret));
 		vhost_drop_loans(q);
 		return;
+	}
+	if (txq->resumed) {
+		q->call.pending = true;
+		vhost_report_resumed(p, q->queue, "transmit", txq->stats.resumed);
 	}
 	if (q->loans != NULL)
 		q->loans->txq = txq;
@@ -294,6 +326,7 @@ add_tx_stats(struct iovt_txq_stats *sum, const struct iovt_txq_stats *s)
 	sum->borrowed += s->borrowed;
 	sum->returned += s->returned;
 	sum->overdue += s->overdue;
+	sum->resumed += s->resumed;
 }
 
 static void
@@ -320,6 +353,7 @@ rxq_down(struct vhost_rxq *q)
 			"stays mapped until they are not",
 			p->data->name, q->queue, out);
 	add_tx_stats(&q->past, &stats);
+	vhost_end_record(&q->record);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_TX(q->queue), last_avail, last_used);
 }

@@ -53,6 +53,7 @@ static const struct counter ring[] = {
 	RING(late),
 	RING(unbindable),
 	RING(ring_errors),
+	RING(resumed),
 };
 
 #define TAKEN(n)                                                                                   \
@@ -85,6 +86,7 @@ static const struct counter taken_ring[] = {
 	SENT_RING(borrowed),
 	SENT_RING(returned),
 	SENT_RING(overdue),
+	SENT_RING(resumed),
 };
 
 static uint64_t

@@ -74,11 +74,11 @@ class Frontend(Process):
             return True
         wait_until(attached, 5, f"{self.name} to be let in")
 
-    def up(self, **args):
+    def up(self, resume=0, **args):
         """From a fresh connection to running queues; returns what was negotiated."""
         got = self.cmd("negotiate", **args)
         self.cmd("table")
-        self.cmd("start")
+        self.cmd("start", resume=resume)
         self.cmd("run")
         return got
 

@@ -46,6 +46,7 @@ class Pvp:
         self.socket = bed.path("nf.sock")
         self.nf = None
         self._nf_count = 0
+        self._switches = 0
         if generator is None:
             self.tx_pcap, rx_pcap = bed.path("out.pcap"), bed.path("in.pcap")
             self.sent = frames or to_one_host(bed.session.frames(), mac_bytes(NF_MAC))
@@ -53,12 +54,16 @@ class Pvp:
             source = f"rx_pcap={rx_pcap},tx_pcap={self.tx_pcap}"
         else:
             source = f"gen=1,dst={NF_MAC},{generator}"
-        self.switch = self._start_switch(*self._devargs(
-            f"{source},pause=1,start=manual,rate={rate}{nic}",
-            {"trust": 1, "starve": "nic", "tx-zero-copy": "whole" if vhost.get("trust", 1) else "payload", **vhost}))
+        self._source = f"{source},pause=1,start=manual,rate={rate}{nic}"
+        self._vhost_options = {"trust": 1, "starve": "nic", "tx-zero-copy": "whole" if vhost.get("trust", 1) else "payload",
+                               "state": bed.path("state"), **vhost}
+        self.switch = self._start_switch(*self._devargs())
 
-    def _devargs(self, source, vhost):
+    def _devargs(self):
         """Devargs of the port on the NIC's side, and of the one on the guest's."""
+        source, vhost = self._source, self._vhost_options
+        if self._switches > 0:
+            source += f",origin={self._switches}"
         nic = f"{NIC},rxq={self.nic_queues},txq={self.queues},{source}"
         guest = f"iface={self.socket},queues={self.guest_queues},client={int(self.client)}"
         if self.bed.ports == "vhost":
@@ -68,8 +73,14 @@ class Pvp:
         options = ",".join(f"{key}={value}" for key, value in vhost.items())
         return f"{UPLINK},dev({nic})", f"{VHOST},{guest},uplink={UPLINK},mac={NF_MAC},{options}"
 
+    def next_switch(self):
+        """Start one in the place of a switch that was killed. Its frames are told from the other's."""
+        self._switches += 1
+        self.switch = self._start_switch(*self._devargs())
+
     def _start_switch(self, uplink, vhost):
-        switch = Testpmd(self.bed, "switch", [uplink, vhost, *self.extra], self.bed.plugins(), eal=self.eal,
+        name = f"switch{self._switches or ''}"
+        switch = Testpmd(self.bed, name, [uplink, vhost, *self.extra], self.bed.plugins(), eal=self.eal,
                          app=[f"--rxq={self.queues}", f"--txq={self.queues}", *self.switch_app],
                          workers=self.workers).ready()
         if self.retry:

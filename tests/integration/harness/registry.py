@@ -9,7 +9,7 @@ MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit
            "cases.kernel_port", "cases.pool",
            "cases.badinput", "cases.refuse",
            "cases.frontend_matrix", "cases.frontend_life", "cases.frontend_queues", "cases.frontend_mtu",
-           "cases.frontend_log", "cases.concurrent", "cases.frontend_badinput", "cases.bench", "ovs_smoke")
+           "cases.frontend_log", "cases.switch_killed", "cases.concurrent", "cases.frontend_badinput", "cases.bench", "ovs_smoke")
 _tests = []
 
 

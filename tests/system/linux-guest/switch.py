@@ -78,7 +78,8 @@ class Switch(Testpmd):
         super().__init__(
             bed, name,
             [f"{UPLINK},dev({nic.devargs})",
-             ",".join([f"{VHOST},iface={iface},client={int(client)},uplink={UPLINK},trust=1,mac={MAC}", *port])],
+             ",".join([f"{VHOST},iface={iface},client={int(client)},uplink={UPLINK},trust=1,mac={MAC}",
+                       f"state={bed.path('state')}", *port])],
             plugins=[bed.session.plugin("iovtee")], eal=["--iova-mode=va"],
             app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=8192",
                  f"--tx-offloads={MULTI_SEGS * nic.lends | CARRIES * ('tx-offload=tso' in port):#x}"])
