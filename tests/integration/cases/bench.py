@@ -50,13 +50,6 @@ def chain(bed):
         check(0.2 < result["zero_copy"] < 0.3, f"{result['datapath']}: {result['zero_copy']} was zero-copy")
 
 
-@test("bench-chain-memif")
-def chain_memif(bed):
-    """net_memif closes files of EAL's when it connects: the next NF needs them."""
-    found = Bench(bed).run(frames=64, datapaths="memif,vhost", chain=2)
-    check_equal(column(found, "chain"), [2, 2], "chain")
-
-
 @test("bench-ports")
 def ports(bed):
     """Sixteen NFs on one switch core, each with a queue of the NIC, beside a single one."""
@@ -75,7 +68,7 @@ def ports(bed):
 @test("bench-ports-dpdk")
 def ports_dpdk(bed):
     """The same with DPDK's guests, of which fewer fit into a process."""
-    found = Bench(bed).run(frames=64, datapaths="vhost,memif", ports=4)
+    found = Bench(bed).run(frames=64, datapaths="vhost,vhost-packed", ports=4)
     check_equal(column(found, "ports"), [4, 4], "ports")
     check_equal(column(found, "guests"), [False, False], "guests")
 
