@@ -119,7 +119,7 @@ class Machine:
         """The guest's full frames left out of its memory, if the NIC is one for that."""
         now, lent_now = self.switch.sent_in_place()
         packets, lent = now - packets, lent_now - lent
-        if not self.nic.lends:
+        if not self.nic.lends or "tx-offload=tso" in self.port:  # large packets are in chains, which are copied
             check_equal(lent, 0, "frames sent out of the guest's memory")
             return ""
         full = size // self.mtu

@@ -22,6 +22,7 @@ SMALL_MBUF, JUMBO_MBUF = HEADROOM + 1518, HEADROOM + RING_FRAME
 class Nic:
     lends = False  # the driver can be told to let go of what was sent
     fragments = True  # arrive as such
+    cuts = True  # large packets that it is given, if the driver has TCP_TSO
 
     def make(self, mtu):
         pass
@@ -31,7 +32,9 @@ class Nic:
 
 
 class Tap(Nic):
-    """net_tap makes the peer's interface, anew in each switch; its MTU is 1500 at most for DPDK 22.11."""
+    """net_tap makes the peer's interface, anew in each switch; its MTU is 1500 at most for DPDK 22.11. It refuses to
+    cut where a piece with its Ethernet header is longer than the MTU, as full ones are."""
+    cuts = False
     devargs = f"net_tap0,iface={peer.INTERFACE},mac={peer.MAC}"
 
 
@@ -86,14 +89,16 @@ class Switch(Testpmd):
         # Not the prompt, which a guest that connects just then may split: it is written by letters.
         self.wait_output("\nDone\n", START_SECONDS)
         if nic.lends:
-            self.take_segments(self.port(VHOST))
+            self.configure(VHOST, "rx_offload scatter on")  # what the guest sends has its payload in an mbuf of its own
+        if not nic.cuts:
+            self.configure(UPLINK, "tx_offload tcp_tso off")
         self.send("start")
         self.wait_output("io packet forwarding", START_SECONDS)
         nic.connected()
 
-    def take_segments(self, port):
-        """What the guest sends comes with its payload in an mbuf of its own."""
-        for command in (f"port stop {port}", f"port config {port} rx_offload scatter on", f"port start {port}"):
+    def configure(self, name, what):
+        port = self.port(name)
+        for command in (f"port stop {port}", f"port config {port} {what}", f"port start {port}"):
             self.send(command)
 
     def counters(self):
