@@ -381,6 +381,31 @@ idle(const struct kind *kind)
 	close_bed(b);
 }
 
+/* The guest will soon have no descriptor left: NICs are asked before that. */
+static void
+many_out(const struct kind *kind)
+{
+	struct bed *b = open_bed(kind);
+	struct rte_mbuf *held[CREDIT / 2], *none[1];
+
+	port.uplink = (struct uplink *)&port;
+	reaped = 0;
+	take(b, 1, CREDIT / 2);
+	memcpy(held, b->pkts, sizeof(held));
+	assert_int_equal(vhost_rx_burst(&b->q, none, 1), 0);
+	assert_int_equal(reaped, 0);
+	take(b, 1 + CREDIT / 2, 1);
+	assert_int_equal(vhost_rx_burst(&b->q, none, 1), 0);
+	assert_int_equal(reaped, 1);
+	port.uplink = NULL;
+	rte_pktmbuf_free_bulk(held, CREDIT / 2);
+	rte_pktmbuf_free(b->pkts[0]);
+	expect_back(b, CREDIT / 2 + 1);
+	assert_int_equal(close_queue(b), 0);
+	assert_true(pool_goes(b));
+	close_bed(b);
+}
+
 static void
 run(void (*body)(const struct kind *kind))
 {
@@ -401,6 +426,7 @@ BODY(hidden)
 BODY(late)
 BODY(headers_kept)
 BODY(idle)
+BODY(many_out)
 
 static int
 start(void **state)
@@ -436,6 +462,7 @@ main(void)
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_headers_kept),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_many_out),
 	};
 
 	return cmocka_run_group_tests_name("loans", tests, start, end);

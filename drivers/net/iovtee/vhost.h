@@ -147,6 +147,7 @@ struct vhost_rxq {
 	uint32_t room;           /* bytes of a packet that one mbuf holds */
 	unsigned int idle_polls; /* with loans out */
 	bool copies;             /* although there are loans, some packets are copied */
+	bool many_out;           /* more than half of the packets that may be out are */
 	bool asks;               /* the guest may ask for checksums */
 	struct request_rules rules;
 	struct vhost_rx_stats stats;

@@ -170,12 +170,19 @@ borrow_asking_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_bor
 	return take_rest(ctx, k, f, may_borrow, true);
 }
 
-/* Nothing came, but packets are out: their NIC may wait for more before it lets go of them. */
 static __rte_noinline void
+reap(const struct vhost_rxq *q)
+{
+	if (q->port->uplink != NULL)
+		uplink_reap(q->port->uplink);
+}
+
+/* Nothing came, but packets are out: their NIC may wait for more before it lets go of them. */
+static inline void
 reap_idle(struct vhost_rxq *q)
 {
-	if (++q->idle_polls % IDLE_POLLS == 0 && q->port->uplink != NULL)
-		uplink_reap(q->port->uplink);
+	if (++q->idle_polls % IDLE_POLLS == 0)
+		reap(q);
 }
 
 static __rte_always_inline uint16_t
@@ -191,6 +198,9 @@ borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool whol
 	l.txq = txq;
 	l.lp = q->loans;
 	l.no_mbuf = l.copies = l.spares = 0;
+	/* Before the guest has no descriptor left: what comes back now, it is shown with this batch. */
+	if (unlikely(q->many_out))
+		reap(q);
 	iovt_lock_take(&txq->lock);
 	l.left = iovt_tx_ready(txq, f, n);
 	if (unlikely(txq->error != NULL))
@@ -208,6 +218,7 @@ borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool whol
 	if (notify)
 		vhost_notify(&q->call);
 	q->copies = l.copies > 0;
+	q->many_out = out > txq->borrow_max / 2u;
 	if (l.copies < l.spares)
 		rte_mempool_put_bulk(q->pool, (void *const *)&l.spare[l.copies],
 			l.spares - l.copies);
