@@ -9,6 +9,7 @@ from harness.registry import test
 
 FRAMES = 40000
 NO_GUEST, FEW_QUEUES = 2, 13  # map_reason
+RATE = 20000  # the guest has buffers for copies at any time, under sanitizers too
 
 
 def traffic(count=FRAMES, many=256):
@@ -93,7 +94,7 @@ def sixteen_trusted(bed):
     in each of these, one with packets in place, one with copies. Uplink queues without a guest queue do
     not starve for one."""
     bed.need_iovtee()
-    pvp = Pvp(bed, queues=16, trust=1, frames=traffic(), workers=2)
+    pvp = Pvp(bed, queues=16, trust=1, frames=traffic(), rate=RATE, workers=2)
     pvp.start_nf(queues=8, workers=2)
     pvp.run_all()
     per_queue = check_queues(pvp, 8)
