@@ -105,7 +105,11 @@ struct iovt_rxq {
 /** Bytes of the record of a queue with so many entries. */
 size_t iovt_rxq_record_bytes(uint16_t size);
 
-/** A record of a killed process is gone on with, see inflight.h. @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM. Control thread. */
+/**
+ * A record of a killed process is gone on with, see inflight.h. Control thread.
+ *
+ * @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM.
+ */
 int iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out);
 
 /**

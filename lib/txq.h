@@ -89,7 +89,11 @@ struct iovt_txq {
 /** Bytes of the record of a queue with so many entries. */
 size_t iovt_txq_record_bytes(uint16_t size);
 
-/** A record of a killed process is gone on with, see inflight.h. @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM. Control thread. */
+/**
+ * A record of a killed process is gone on with, see inflight.h. Control thread.
+ *
+ * @return 0; -EINVAL: sizes or pointers that no virtqueue can have; -ENOMEM.
+ */
 int iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out);
 
 /**

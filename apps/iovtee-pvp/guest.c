@@ -13,7 +13,6 @@
 #include <rte_memory.h>
 
 #include "guest.h"
-#include "vhost_user.h"
 
 #define FEATURES (UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << VIRTIO_NET_F_MRG_RXBUF)
 
@@ -21,7 +20,7 @@
 #define MEMORY_UNIT (2u << 20)
 
 static int
-share_memory(const struct guest *g)
+share_memory(struct guest *g)
 {
 	const struct rte_memseg *ms = rte_mem_virt2memseg(g->memory->addr, NULL);
 	struct vhost_user_memory memory = {.address = g->memory->addr, .size = g->memory->len};
@@ -31,11 +30,11 @@ share_memory(const struct guest *g)
 	if (memory.fd < 0 || rte_memseg_get_fd_offset(ms, &offset) < 0)
 		return -ENOTSUP;
 	memory.offset = offset + ((uint8_t *)memory.address - (uint8_t *)ms->addr);
-	return vhost_user_set_memory(g->socket, &memory);
+	return vhost_user_set_memory(&g->link, &memory);
 }
 
 static int
-start_ring(const struct guest *g, uint32_t index, const struct guest_ring *r)
+start_ring(struct guest *g, uint32_t index, const struct guest_ring *r)
 {
 	const struct vhost_user_ring ring = {
 		.size = VIRTQUEUE_SIZE,
@@ -46,7 +45,7 @@ start_ring(const struct guest *g, uint32_t index, const struct guest_ring *r)
 		.call = r->call,
 	};
 
-	return vhost_user_start_ring(g->socket, index, &ring);
+	return vhost_user_start_ring(&g->link, index, &ring);
 }
 
 static int
@@ -67,10 +66,9 @@ connect_guest(struct guest *g, const char *path)
 		ret = make_eventfds(&g->tx);
 	if (ret < 0)
 		return ret;
-	g->socket = vhost_user_connect(path, FEATURES);
-	if (g->socket < 0)
-		return g->socket;
-	ret = share_memory(g);
+	ret = vhost_user_connect(&g->link, path, FEATURES);
+	if (ret == 0)
+		ret = share_memory(g);
 	if (ret == 0)
 		ret = start_ring(g, 0, &g->rx);
 	return ret < 0 ? ret : start_ring(g, 1, &g->tx);
@@ -86,7 +84,7 @@ guest_open(const char *path, const char *name)
 		rte_errno = ENOMEM;
 		return NULL;
 	}
-	g->socket = g->rx.kick = g->rx.call = g->tx.kick = g->tx.call = -1;
+	g->link.fd = g->rx.kick = g->rx.call = g->tx.kick = g->tx.call = -1;
 	g->memory = rte_memzone_reserve_aligned(name, RTE_ALIGN(guest_memory_size(), MEMORY_UNIT),
 		SOCKET_ID_ANY, RTE_MEMZONE_IOVA_CONTIG, MEMORY_UNIT);
 	ret = g->memory == NULL ? -rte_errno : 0;
@@ -112,7 +110,7 @@ close_fd(int fd)
 void
 guest_close(struct guest *g)
 {
-	close_fd(g->socket);
+	link_close(&g->link);
 	close_fd(g->rx.kick);
 	close_fd(g->rx.call);
 	close_fd(g->tx.kick);

@@ -13,6 +13,7 @@
 #include <rte_memzone.h>
 
 #include "template.h"
+#include "vhost_user.h"
 
 /* Both rings full, and a burst. */
 #define GUEST_BUFFERS (2 * VIRTQUEUE_SIZE + 32)
@@ -36,7 +37,7 @@ struct guest {
 	uint8_t *free[GUEST_BUFFERS]; /* buffers in no ring */
 	uint16_t free_count;
 	const struct rte_memzone *memory;
-	int socket;
+	struct link link; /* to the back end */
 };
 
 /* Connect to the vhost-user back end at `path`; `name`: of its memory. NULL with the cause in rte_errno. */

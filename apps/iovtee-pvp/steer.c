@@ -9,8 +9,9 @@ int
 steer_to_queue(uint16_t port, const struct rte_ether_addr *mac, uint16_t queue)
 {
 	const struct rte_flow_attr attr = {.ingress = 1};
-	const struct rte_flow_item_eth spec = {.dst = *mac};
-	const struct rte_flow_item_eth mask = {.dst = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}};
+	const struct rte_flow_item_eth spec = {.hdr.dst_addr = *mac};
+	const struct rte_flow_item_eth mask = {
+		.hdr.dst_addr = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}};
 	const struct rte_flow_item pattern[] = {
 		{.type = RTE_FLOW_ITEM_TYPE_ETH, .spec = &spec, .mask = &mask},
 		{.type = RTE_FLOW_ITEM_TYPE_END},

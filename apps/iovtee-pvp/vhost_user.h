@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * A front end's side of a vhost-user socket: as much as it takes to set one queue pair up. Control thread.
+ * As much of vhost-user as it takes to set one queue pair up. Control thread. All return 0, or a negative errno whose
+ * cause has been told.
  */
 #ifndef PVP_VHOST_USER_H
 #define PVP_VHOST_USER_H
 
 #include <stdint.h>
+
+#include "link.h"
 
 /* The guest's memory, part of a file; guest addresses are the addresses here. */
 struct vhost_user_memory {
@@ -24,14 +27,10 @@ struct vhost_user_ring {
 	int call;
 };
 
-/*
- * Connect to a back end that listens on `path`, and agree on exactly these features, which it must offer.
- * Returns the socket, whose closing ends it all, or a negative errno.
- */
-int vhost_user_connect(const char *path, uint64_t features);
+/* Connect to a back end that listens on `path`, and agree on exactly these features, which it must offer. */
+int vhost_user_connect(struct link *l, const char *path, uint64_t features);
 
-/* Both return 0, or a negative errno if the back end refuses or is gone. */
-int vhost_user_set_memory(int fd, const struct vhost_user_memory *memory);
-int vhost_user_start_ring(int fd, uint32_t index, const struct vhost_user_ring *ring);
+int vhost_user_set_memory(struct link *l, const struct vhost_user_memory *memory);
+int vhost_user_start_ring(struct link *l, uint32_t index, const struct vhost_user_ring *ring);
 
 #endif

@@ -95,6 +95,15 @@ struct fake_format {
 extern const struct fake_format fake_split;
 extern const struct fake_format fake_packed;
 
+/* The ring index n entries before the first one comes again: a lap of 16 bits, or of both wrap counters. */
+static inline uint16_t
+fake_before_turn(const struct fake_format *f, uint16_t size, uint16_t n)
+{
+	uint16_t lap = f == &fake_split ? 0 : 2 * size;
+
+	return f->after(size, f->first, lap - n);
+}
+
 /* Split format: ring areas as the guest sees them. */
 struct fake_split_ring {
 	struct vring_desc *desc;

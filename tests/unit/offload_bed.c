@@ -207,6 +207,22 @@ frame_make(struct frame *f, const struct frame_conf *c)
 	make_mbufs(f);
 }
 
+struct frame_conf
+frame_layout(unsigned int i)
+{
+	static const uint16_t l2[] = {14, 18, 22}, l3[2][3] = {{20, 24, 60}, {40, 48, 64}},
+			      l4[] = {20, 32, 60, 8};
+	const unsigned int kind = i / 18;
+
+	return (struct frame_conf){
+		.l2 = l2[i % 3],
+		.v6 = i / 3 % 2,
+		.l3 = l3[i / 3 % 2][i / 6 % 3],
+		.l4 = l4[kind],
+		.udp = kind == 3,
+	};
+}
+
 uint32_t
 frame_built(const struct frame *f, const struct offload *o, uint32_t off, uint32_t len,
 	uint8_t *out)

@@ -62,11 +62,18 @@ frame_large(bool v6)
 		.payload = 3000};
 }
 
+/* Every header layout, the i-th of so many: of TCP, and one in four of UDP. */
+#define FRAME_LAYOUTS 72
+struct frame_conf frame_layout(unsigned int i);
+
 /* As the guest gets it: head, then len bytes of the payload from off on. Returns its length. */
 uint32_t frame_built(const struct frame *f, const struct offload *o, uint32_t off, uint32_t len,
 	uint8_t *out);
 
-/* Put the pseudo header's sum into the packet, as a guest does that leaves the rest to the device. Returns what it asks for. */
+/*
+ * Put the pseudo header's sum into the packet, as a guest does that leaves the rest to the device. Returns what it
+ * asks for.
+ */
 struct iovt_vnet_hdr frame_ask_checksum(struct frame *f);
 
 /* Complete a checksum, as NEEDS_CSUM asks a guest to. */

@@ -149,12 +149,9 @@ play(const struct bed_conf *conf, uint16_t start)
 static void
 cut_up(const struct bed_conf *conf, const struct scene *sc)
 {
-	uint16_t lap = conf->format == &fake_split ? 65535 : 2 * SIZE - 1;
-	uint16_t turn = conf->format == &fake_split ? 0 : conf->format->first;
-
 	scene = sc;
 	play(conf, conf->start);
-	play(conf, conf->format->after(SIZE, turn, lap - 3));
+	play(conf, fake_before_turn(conf->format, SIZE, 4));
 }
 
 /* ---- scenes ---- */

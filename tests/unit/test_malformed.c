@@ -58,16 +58,13 @@ static void
 every_way(const struct bed_conf *conf, const struct malformed *m)
 {
 	static const uint16_t before[] = {0, 1, 2, 3, 4, 17, 18, 19};
-	const struct fake_format *f = conf->format;
 
 	for (enum meeting how = 0; how < MEETINGS; how++) {
 		for (unsigned int s = 0; s < 2 * sizeof(before) / sizeof(before[0]); s++) {
-			/* An index comes again after so many entries; that is 0 in 16 bits. */
-			uint16_t lap = f == &fake_split ? 0 : 2 * SIZE;
 			struct bed_conf c = *conf;
 
 			c.size = SIZE;
-			c.start = f->after(SIZE, f->first, lap - before[s / 2]);
+			c.start = fake_before_turn(conf->format, SIZE, before[s / 2]);
 			c.mergeable = s % 2;
 			meet_malformed(&c, m, how);
 		}

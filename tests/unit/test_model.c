@@ -301,9 +301,9 @@ any_start(struct model *m, const struct bed_conf *c)
 {
 	uint16_t back = below(m, 2) ? below(m, 100) : below(m, 65536);
 
-	if (c->format == &fake_split)
-		return 65535 - back;
-	return c->format->after(c->size, c->format->first, 2 * c->size - 1 - back % (2 * c->size));
+	if (c->format == &fake_packed)
+		back %= 2 * c->size;
+	return fake_before_turn(c->format, c->size, back + 1);
 }
 
 /* The guest resets: all that it had posted is gone. */

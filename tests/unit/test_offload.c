@@ -19,21 +19,13 @@ static uint8_t built[FRAME_MAX];
 static void
 for_each_layout(uint32_t payload, bool udp_too, void (*check)(void))
 {
-	static const uint16_t l2[] = {14, 18, 22}, l3[2][3] = {{20, 24, 60}, {40, 48, 64}},
-			      l4[] = {20, 32, 60};
 	static const uint32_t pieces[] = {0, 1999, 40};
 
-	for (unsigned int k = 0; k < 3 * 2 * 3 * 4 * 3; k++) {
-		struct frame_conf c = {
-			.l2 = l2[k % 3],
-			.v6 = k / 3 % 2,
-			.l3 = l3[k / 3 % 2][k / 6 % 3],
-			.payload = payload,
-			.piece = pieces[k / 72],
-		};
+	for (unsigned int k = 0; k < 3 * FRAME_LAYOUTS; k++) {
+		struct frame_conf c = frame_layout(k % FRAME_LAYOUTS);
 
-		c.udp = k / 18 % 4 == 3;
-		c.l4 = c.udp ? 8 : l4[k / 18 % 4];
+		c.payload = payload;
+		c.piece = pieces[k / FRAME_LAYOUTS];
 		if ((c.udp && !udp_too) || (c.piece == 40 && payload > 1000))
 			continue;
 		frame_make(&f, &c);

@@ -22,29 +22,6 @@ struct request {
 	uint32_t len;
 };
 
-static bool
-gather(struct emu *emu, const struct emu_txq *q, unsigned int descs)
-{
-	uint16_t index = q->index;
-	uint32_t off = 0;
-
-	for (; descs > 0; descs--, index = index + 1 < q->nb_desc ? index + 1 : 0) {
-		const struct emu_tx_desc *d = &q->ring[index];
-		const uint8_t *va;
-
-		if (d->len == 0)
-			continue;
-		va = iommu_access(&emu->mmu, &emu->hint, d->iova, d->len);
-		if (va == NULL) {
-			emu_fault(emu, "read", d->iova, d->len);
-			return false;
-		}
-		memcpy(emu->large + off, va, d->len);
-		off += d->len;
-	}
-	return true;
-}
-
 /* false: the lengths are not those of such a packet. */
 static bool
 read_request(struct request *r, const struct emu *emu, const struct emu_tx_desc *d, uint32_t len)
@@ -165,7 +142,8 @@ emu_tx_offload(struct emu *emu, const struct emu_txq *q, unsigned int descs, uin
 {
 	struct request r;
 
-	if (len < RTE_ETHER_HDR_LEN || len > EMU_TSO_MAX || !gather(emu, q, descs) ||
+	if (len < RTE_ETHER_HDR_LEN || len > EMU_TSO_MAX ||
+		emu_tx_gather(emu, q, descs, emu->large, true) == NULL ||
 		!read_request(&r, emu, &q->ring[q->index], len)) {
 		emu->counters[EMU_TX_DROPS]++;
 		return 0;

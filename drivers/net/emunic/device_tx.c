@@ -28,19 +28,19 @@ wants_all(const struct emu *emu, const uint8_t *first, uint32_t len)
 }
 
 /*
- * Copy the segments together in the device's buffer, if that is looked at: a NIC's read of memory would not pull
- * it out of other CPUs' caches, as a copy does. Whether they can be read is always seen.
+ * The segments of the packet at the head of the queue, copied together to a buffer that has room for them if all are
+ * wanted, or are looked at: a NIC's read of memory would not pull it out of other CPUs' caches, as a copy does.
+ * Whether they can be read is always seen. Returns the buffer, or the first segment; NULL: a fault.
  */
-static const uint8_t *
-gather_segments(struct emu *emu, const struct emu_txq *q, const struct gather *g)
+const uint8_t *
+emu_tx_gather(struct emu *emu, const struct emu_txq *q, unsigned int descs, uint8_t *to, bool all)
 {
 	const uint8_t *first = NULL;
 	uint16_t index = q->index;
 	uint32_t off = 0;
 	bool copy = true;
-	unsigned int i;
 
-	for (i = 0; i < g->descs; i++, index = advance(q, index)) {
+	for (; descs > 0; descs--, index = advance(q, index)) {
 		const struct emu_tx_desc *d = &q->ring[index];
 		const uint8_t *va;
 
@@ -53,13 +53,13 @@ gather_segments(struct emu *emu, const struct emu_txq *q, const struct gather *g
 		}
 		if (off == 0) {
 			first = va;
-			copy = wants_all(emu, first, d->len);
+			copy = all || wants_all(emu, first, d->len);
 		}
 		if (copy)
-			memcpy(emu->bounce + off, va, d->len);
+			memcpy(to + off, va, d->len);
 		off += d->len;
 	}
-	return copy ? emu->bounce : first;
+	return copy ? to : first;
 }
 
 /* The driver publishes whole packets only, so the last descriptor is inside the posted range. */
@@ -84,7 +84,7 @@ gather_frame(struct emu *emu, const struct emu_txq *q, struct gather *g)
 	if (g->len < RTE_ETHER_HDR_LEN || g->len > EMU_MAX_FRAME)
 		return;
 	if (g->descs > 1) {
-		g->data = gather_segments(emu, q, g);
+		g->data = emu_tx_gather(emu, q, g->descs, emu->bounce, false);
 		return;
 	}
 	g->data = iommu_access(&emu->mmu, &emu->hint, d->iova, g->len);

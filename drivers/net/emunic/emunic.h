@@ -87,10 +87,8 @@ static_assert(sizeof(union emu_rx_desc) == 16, "an Rx descriptor has 16 bytes");
 struct emu_tx_desc {
 	uint64_t iova;
 	uint16_t len;
-	uint16_t
-		control; /* EMU_TX_*; of a frame's first descriptor also the length of its L2 header, in the upper half */
-	uint32_t
-		offload; /* if requested: segment size, then lengths of the L3 header and of the L4 header */
+	uint16_t control; /* EMU_TX_*; a frame's first one: length of its L2 header, upper half */
+	uint32_t offload; /* if requested: segment size, lengths of L3 and L4 header */
 };
 
 #define EMU_TX_LAST     0x01 /* of a frame */
@@ -345,6 +343,9 @@ void emu_tx_fetch(struct emu_txq *q);
 unsigned int emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget);
 
 enum emu_verdict emu_transmit(struct emu *emu, const uint8_t *data, uint16_t len);
+
+const uint8_t *emu_tx_gather(struct emu *emu, const struct emu_txq *q, unsigned int descs,
+	uint8_t *to, bool all);
 
 /* device_offload.c */
 unsigned int emu_tx_offload(struct emu *emu, const struct emu_txq *q, unsigned int descs,

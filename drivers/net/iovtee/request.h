@@ -34,8 +34,7 @@ struct request_stats {
 	uint64_t csum_requests;    /* packets with an incomplete checksum */
 	uint64_t csum_in_software; /* of these, completed here */
 	uint64_t gso_requests;     /* of these, to be cut */
-	uint64_t
-		dropped_request; /* the header asks for what was not offered, or does not fit the packet */
+	uint64_t dropped_request;  /* asks for what was not offered, or does not fit the packet */
 };
 
 /** Nothing is asked for. */

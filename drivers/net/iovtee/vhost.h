@@ -12,6 +12,7 @@
  *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
  *   vhost_limit.c   the guest's MTU              vhost_loans.c     may it be without a copy?
  *   request.c       what the guest asks for      vhost_record.c    for the time after a crash
+ *   vhost_ring.c    where its rings are
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
@@ -234,6 +235,13 @@ vhost_of(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
+/** Has the guest negotiated this feature? */
+static inline bool
+vhost_has(const struct vhost_port *p, unsigned int bit)
+{
+	return p->features & (UINT64_C(1) << bit);
+}
+
 /** Parse and check devargs. @return 0, or -EINVAL (logged: key, value, remedy) */
 int vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf);
 
@@ -273,6 +281,20 @@ unsigned int vhost_wait_for_lent(struct iovt_rxq *rxq);
 
 /** Let go of the guest's memory: after this, the next queue that comes up maps it anew. */
 void vhost_drop_guest(struct vhost_port *p);
+
+/* vhost_ring.c: with the control lock held */
+
+/**
+ * A virtqueue of the guest's, in our mapping of its memory.
+ * @return 0; -EAGAIN: the front end has not placed it yet; -ENODEV, -EFAULT: it has, where no ring can be.
+ */
+int vhost_ring_conf(const struct vhost_port *p, uint16_t vring, struct iovt_vring_conf *c);
+
+/** Bytes of the virtio-net header. */
+uint8_t vhost_hdr_len(const struct vhost_port *p);
+
+/** For live migration: librte_vhost has the log. */
+struct iovt_dirty_log vhost_dirty_log(struct vhost_port *p);
 
 /* vhost_loans.c: with the control lock held */
 

@@ -21,7 +21,7 @@ bool
 vhost_may_borrow(const struct vhost_port *p)
 {
 	return p->conf.loans != VHOST_LOANS_OFF && p->uplink != NULL && guest_dma_ok(p->guest) &&
-		!(p->features & (UINT64_C(1) << VHOST_F_LOG_ALL)) && uplink_can_reap(p->uplink) &&
+		!vhost_has(p, VHOST_F_LOG_ALL) && uplink_can_reap(p->uplink) &&
 		(p->conf.loans == VHOST_LOANS_WHOLE || takes_segments(p));
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bringing the queues of a guest up and down. */
-#include <linux/vhost_types.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
 #include <rte_cycles.h>
@@ -9,12 +7,6 @@
 
 #include "log.h"
 #include "vhost.h"
-
-static bool
-has_feature(const struct vhost_port *p, unsigned int bit)
-{
-	return p->features & (UINT64_C(1) << bit);
-}
 
 static bool
 may_run(const struct vhost_port *p, uint16_t vring)
@@ -51,66 +43,6 @@ vhost_open_gates(struct vhost_port *p)
 	gates_open(gates, NR_GATES);
 }
 
-static bool
-translate_rings(const struct guest *g, const struct rte_vhost_vring *v, struct iovt_vring_conf *c)
-{
-	size_t n = v->size, driver, device;
-
-	if (c->format == IOVT_SPLIT) {
-		driver = sizeof(struct vring_avail) + (n + 1) * sizeof(uint16_t);
-		device = sizeof(struct vring_used) + n * sizeof(struct vring_used_elem) +
-			sizeof(uint16_t);
-	} else {
-		driver = device = sizeof(struct vring_packed_desc_event);
-	}
-	c->size = v->size;
-	c->desc = guest_translate(g, v->desc, n * sizeof(struct vring_desc));
-	c->driver = guest_translate(g, v->avail, driver);
-	c->device = guest_translate(g, v->used, device);
-	return c->desc != NULL && c->driver != NULL && c->device != NULL;
-}
-
-/* -EAGAIN: the front end has not placed it yet. */
-static int
-ring_conf(const struct vhost_port *p, uint16_t vring, struct iovt_vring_conf *c)
-{
-	struct rte_vhost_vring v;
-
-	*c = (struct iovt_vring_conf){
-		.mem = guest_mem(p->guest),
-		.format = has_feature(p, VIRTIO_F_RING_PACKED) ? IOVT_PACKED : IOVT_SPLIT,
-		.event_idx = has_feature(p, VIRTIO_RING_F_EVENT_IDX),
-	};
-	if (rte_vhost_get_vhost_vring(p->vid, vring, &v) < 0 ||
-		rte_vhost_get_vring_base(p->vid, vring, &c->last_avail, &c->last_used) < 0)
-		return -ENODEV;
-	if (v.desc == NULL || v.avail == NULL || v.used == NULL)
-		return -EAGAIN;
-	return translate_rings(p->guest, &v, c) ? 0 : -EFAULT;
-}
-
-static uint8_t
-hdr_len(const struct vhost_port *p)
-{
-	return has_feature(p, VIRTIO_NET_F_MRG_RXBUF) || has_feature(p, VIRTIO_F_VERSION_1) ? 12
-											    : 10;
-}
-
-/* For live migration: librte_vhost has the log. */
-static void
-mark_dirty(void *ctx, uint64_t gpa, uint64_t len)
-{
-	const struct vhost_port *p = ctx;
-
-	rte_vhost_log_write(p->vid, gpa, len);
-}
-
-static struct iovt_dirty_log
-dirty_log(struct vhost_port *p)
-{
-	return (struct iovt_dirty_log){has_feature(p, VHOST_F_LOG_ALL) ? mark_dirty : NULL, p};
-}
-
 /* ---- towards the guest ---- */
 
 static int
@@ -118,12 +50,12 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 {
 	struct vhost_port *p = q->port;
 	struct iovt_rxq_conf c = {
-		.mergeable = has_feature(p, VIRTIO_NET_F_MRG_RXBUF),
-		.hdr_len = hdr_len(p),
+		.mergeable = vhost_has(p, VIRTIO_NET_F_MRG_RXBUF),
+		.hdr_len = vhost_hdr_len(p),
 		.nic_max = mapping_nic_max(q),
-		.log = dirty_log(p),
+		.log = vhost_dirty_log(p),
 	};
-	int ret = ring_conf(p, VHOST_VRING_RX(q->queue), &c.ring);
+	int ret = vhost_ring_conf(p, VHOST_VRING_RX(q->queue), &c.ring);
 
 	if (ret < 0)
 		return ret;
@@ -141,13 +73,13 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 static struct offload_takes
 guest_takes(const struct vhost_port *p)
 {
-	bool csum = has_feature(p, VIRTIO_NET_F_GUEST_CSUM);
+	bool csum = vhost_has(p, VIRTIO_NET_F_GUEST_CSUM);
 
 	return (struct offload_takes){
 		.csum = csum,
-		.tso4 = csum && has_feature(p, VIRTIO_NET_F_GUEST_TSO4),
-		.tso6 = csum && has_feature(p, VIRTIO_NET_F_GUEST_TSO6),
-		.ecn = has_feature(p, VIRTIO_NET_F_GUEST_ECN),
+		.tso4 = csum && vhost_has(p, VIRTIO_NET_F_GUEST_TSO4),
+		.tso6 = csum && vhost_has(p, VIRTIO_NET_F_GUEST_TSO6),
+		.ecn = vhost_has(p, VIRTIO_NET_F_GUEST_ECN),
 	};
 }
 
@@ -260,9 +192,9 @@ request_rules(const struct vhost_port *p)
 {
 	return (struct request_rules){
 		.pass = vhost_takes_checksums(p),
-		.tso4 = has_feature(p, VIRTIO_NET_F_HOST_TSO4),
-		.tso6 = has_feature(p, VIRTIO_NET_F_HOST_TSO6),
-		.ecn = has_feature(p, VIRTIO_NET_F_HOST_ECN),
+		.tso4 = vhost_has(p, VIRTIO_NET_F_HOST_TSO4),
+		.tso6 = vhost_has(p, VIRTIO_NET_F_HOST_TSO6),
+		.ecn = vhost_has(p, VIRTIO_NET_F_HOST_ECN),
 	};
 }
 
@@ -270,8 +202,8 @@ static int
 make_txq(struct vhost_rxq *q, struct iovt_txq **txq)
 {
 	struct vhost_port *p = q->port;
-	struct iovt_txq_conf c = {.hdr_len = hdr_len(p), .log = dirty_log(p)};
-	int ret = ring_conf(p, VHOST_VRING_TX(q->queue), &c.ring);
+	struct iovt_txq_conf c = {.hdr_len = vhost_hdr_len(p), .log = vhost_dirty_log(p)};
+	int ret = vhost_ring_conf(p, VHOST_VRING_TX(q->queue), &c.ring);
 
 	if (ret < 0)
 		return ret;
@@ -309,7 +241,7 @@ rxq_up(struct vhost_rxq *q)
 		q->loans->txq = txq;
 	gate_close(&q->gate);
 	q->txq = txq;
-	q->asks = has_feature(p, VIRTIO_NET_F_CSUM);
+	q->asks = vhost_has(p, VIRTIO_NET_F_CSUM);
 	q->rules = request_rules(p);
 	vhost_rx_set_receive(q);
 	q->error_logged = false;

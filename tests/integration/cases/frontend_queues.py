@@ -87,6 +87,18 @@ def switch_pairs(pvp, pairs, on):
             pvp.guest.cmd("enable", vring=v, on=on)
 
 
+def end(pvp, before):
+    """The source, the guest and the switch go; flows have changed queues, so that order is no longer known."""
+    pvp.emunic("stop")
+    pvp.guest.wait_settled()
+    pvp.guest.stop()
+    pvp.check_nic(before, 0, lost=1 << 60, order=False)
+    pvp.check_accounts()
+    pvp.guest.cmd("frozen")
+    pvp.guest.kill()
+    pvp.switch.quit()
+
+
 def sixteen(bed, ring):
     """All pairs at once; then some are disabled and enabled under traffic, and the others take over. Flows move to
     other queues with that, so that frames may overtake each other until it is over."""
@@ -105,14 +117,7 @@ def sixteen(bed, ring):
         switch_pairs(pvp, rng.sample(off, len(off)), 1)
         wait_mapped(pvp, range(PAIRS))
         steady(pvp, range(PAIRS))
-    pvp.emunic("stop")
-    pvp.guest.wait_settled()
-    pvp.guest.stop()
-    pvp.check_nic(before, 0, lost=1 << 60, order=False)
-    pvp.check_accounts()
-    pvp.guest.cmd("frozen")
-    pvp.guest.kill()
-    pvp.switch.quit()
+    end(pvp, before)
 
 
 TOGGLED = 5  # a pair, in the middle
@@ -137,14 +142,7 @@ def one_ring(bed, ring):
         check((revoked > 0) == (i == TOGGLED), f"queue {i}: {revoked} buffers were given back")
         check(i == TOGGLED or grown["zero_copy_packets"] > 100, f"queue {i}: {grown['zero_copy_packets']} frames")
     steady(pvp, range(PAIRS))
-    pvp.emunic("stop")
-    pvp.guest.wait_settled()
-    pvp.guest.stop()
-    pvp.check_nic(before, 0, lost=1 << 60, order=False)
-    pvp.check_accounts()
-    pvp.guest.cmd("frozen")
-    pvp.guest.kill()
-    pvp.switch.quit()
+    end(pvp, before)
 
 
 for _ring in RING:
