@@ -236,7 +236,7 @@ mapping_refuse(struct vhost_txq *q, enum map_reason reason)
  * full of them: what is missing then is with the switch.
  */
 static int
-take_back(struct uplink_rxq *uq, struct iovt_rxq *rxq)
+take_back(const struct vhost_port *p, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 {
 	/* A queue that was withheld and not handed back (uplink_queue.c) has lent nothing. */
 	unsigned int before = rxq != NULL ? iovt_rxq_look(rxq).lent : 0, lent;
@@ -244,7 +244,7 @@ take_back(struct uplink_rxq *uq, struct iovt_rxq *rxq)
 
 	if (ret < 0 || before == 0 || uq->keeps_posted || uq->gives_posted)
 		return ret;
-	lent = vhost_wait_for_lent(rxq);
+	lent = vhost_wait_briefly_for_lent(p, rxq);
 	if (lent == 0) {
 		uq->gives_posted = before > uq->desc / 2; /* not all were host buffers */
 		return 0;
@@ -266,7 +266,7 @@ cut_off(struct vhost_txq *q, struct iovt_rxq *rxq)
 
 	IOVTEE_LOG(ERR, "%s: Rx queue %u does not restart; restart the port", p->conf.uplink,
 		p->conf.rxq + q->queue);
-	if (rxq == NULL || p->guest == NULL || vhost_wait_for_lent(rxq) == 0)
+	if (rxq == NULL || p->guest == NULL || vhost_wait_for_lent(p, rxq) == 0)
 		return;
 	IOVTEE_LOG(ERR,
 		"%s q%u: the NIC keeps the guest's buffers: without an IOMMU it writes to them still",
@@ -300,7 +300,7 @@ mapping_off(struct vhost_txq *q)
 	tee_pool_lend(uq->tee, NULL);
 	/* The tee pool stays, and with it the burst function: it hands out host buffers now. */
 	if (uq->uplink->started)
-		ret = take_back(uq, rxq);
+		ret = take_back(q->port, uq, rxq);
 	gate_open(&uq->gate);
 	if (ret < 0)
 		cut_off(q, rxq);

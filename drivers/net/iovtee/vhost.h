@@ -12,7 +12,7 @@
  *   reply_time.c    how long a revocation takes  vhost_offload.c   packets with offload requests
  *   vhost_limit.c   the guest's MTU              vhost_loans.c     may it be without a copy?
  *   request.c       what the guest asks for      vhost_record.c    for the time after a crash
- *   vhost_ring.c    where its rings are
+ *   vhost_ring.c    where its rings are          vhost_wait.c      for what is inside the switch
  *
  * In DPDK's words a Tx queue is what the switch sends to, that is the guest's receive virtqueue.
  */
@@ -48,9 +48,6 @@
 /* Sets of them: bit v for vring v. */
 #define VHOST_ALL_VRINGS UINT32_MAX
 static_assert(2 * VHOST_QUEUES_MAX <= 32, "vrings in a uint32_t");
-
-/* How long what is inside the switch is waited for at revocation. */
-#define VHOST_REVOKE_WAIT_US 20000
 
 struct vhost_port;
 
@@ -213,6 +210,7 @@ struct vhost_port {
 	bool started;     /* by the application */
 	bool enabled[2 * VHOST_QUEUES_MAX];
 	uint64_t features;
+	bool held_up; /* the last wait for what the switch holds was in vain */
 	bool record_error_logged;
 	uint16_t mtu; /* which the front end has told the guest, 0: none */
 	struct guest *guest;
@@ -273,12 +271,6 @@ void vhost_open_gates(struct vhost_port *p);
 void vhost_refresh_callfds(struct vhost_port *p);
 void vhost_hide_callfds(struct vhost_port *p);
 
-/**
- * Wait, for a bounded time, for buffers that the switch holds: they come back as it drops or sends them.
- * @return buffers still lent.
- */
-unsigned int vhost_wait_for_lent(struct iovt_rxq *rxq);
-
 /** Let go of the guest's memory: after this, the next queue that comes up maps it anew. */
 void vhost_drop_guest(struct vhost_port *p);
 
@@ -310,8 +302,18 @@ void vhost_make_loans(struct vhost_rxq *q, struct iovt_txq_conf *c);
 /** It was not made. */
 void vhost_drop_loans(struct vhost_rxq *q);
 
-/** Wait, for a bounded time, for packets that are out: NICs let go of them. */
-void vhost_wait_for_borrowed(const struct vhost_port *p, struct iovt_txq *txq);
+/* vhost_wait.c: with the control lock held */
+
+/**
+ * Wait for the guest's buffers and packets that the switch holds: a second at most, and 20 ms while the last wait was
+ * in vain.
+ * @return how many it still holds.
+ */
+unsigned int vhost_wait_for_lent(struct vhost_port *p, struct iovt_rxq *rxq);
+unsigned int vhost_wait_for_borrowed(struct vhost_port *p, struct iovt_txq *txq);
+
+/** 20 ms at most, since it may be the NIC's driver that keeps them. */
+unsigned int vhost_wait_briefly_for_lent(const struct vhost_port *p, struct iovt_rxq *rxq);
 
 /* vhost_record.c: with the control lock held */
 

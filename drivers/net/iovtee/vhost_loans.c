@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whether packets are sent out of the guest's memory, and what is needed for that. */
-#include <rte_cycles.h>
 #include <rte_vhost.h>
 
 #include "vhost.h"
@@ -51,15 +50,4 @@ vhost_drop_loans(struct vhost_rxq *q)
 	loan_pool_retire(q->loans);
 	loan_pool_gone(q->loans);
 	q->loans = NULL;
-}
-
-void
-vhost_wait_for_borrowed(const struct vhost_port *p, struct iovt_txq *txq)
-{
-	for (unsigned int us = 0; iovt_txq_out(txq) > 0 && us < VHOST_REVOKE_WAIT_US; us += 10) {
-		if (us > 0)
-			rte_delay_us_sleep(10);
-		if (p->uplink != NULL)
-			uplink_reap(p->uplink);
-	}
 }

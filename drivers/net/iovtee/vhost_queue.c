@@ -130,18 +130,6 @@ add_rx_stats(struct iovt_rxq_stats *sum, const struct iovt_rxq_stats *s)
 	sum->resumed += s->resumed;
 }
 
-unsigned int
-vhost_wait_for_lent(struct iovt_rxq *rxq)
-{
-	unsigned int lent = iovt_rxq_look(rxq).lent;
-
-	for (unsigned int us = 0; lent != 0 && us < VHOST_REVOKE_WAIT_US; us += 10) {
-		rte_delay_us_sleep(10);
-		lent = iovt_rxq_look(rxq).lent;
-	}
-	return lent;
-}
-
 /* Revocation (docs/design.md): after it, neither NIC nor switch touches the guest's buffers. */
 static void
 txq_down(struct vhost_txq *q)
@@ -158,7 +146,7 @@ txq_down(struct vhost_txq *q)
 	vhost_open_gates(p);
 	iovt_rxq_close(rxq);
 	mapping_off(q);
-	vhost_wait_for_lent(rxq);
+	vhost_wait_for_lent(p, rxq);
 	lent = iovt_rxq_give_back(rxq, &last_avail, &last_used);
 	if (lent > 0)
 		IOVTEE_LOG(WARNING,

@@ -4,6 +4,7 @@ back corrupt, twice or overtaken, nothing is written after the reply to GET_VRIN
 accounted for, and the path is zero-copy again afterwards."""
 import os
 import random
+import threading
 
 from cases.kill import Leaks
 from harness import accounts, pcap
@@ -46,9 +47,27 @@ def check_zero_copy(pvp):
     accounts.share(grown, grown["zero_copy_packets"] + grown["copied_packets"])
 
 
+def sent_by_guest(pvp):
+    """Counters of the guest's transmit queues, summed."""
+    total = {}
+    for name, value in pvp.switch.xstats(pvp.vhost).items():
+        if name.startswith("rx_q"):
+            key = name.split("_", 2)[2]
+            total[key] = total.get(key, 0) + value
+    return total
+
+
+def out_of_guest(pvp):
+    """The guest's packets that the switch or the NIC has, or had when the guest got them back."""
+    counters = sent_by_guest(pvp)
+    return counters["borrowed"] - counters["returned"]
+
+
 def finish(pvp, before, order=True):
     """The regular end: every buffer comes back, and memory stays as it is."""
     pvp.guest.stop()
+    if pvp.bed.ports == "iovtee":
+        check_equal(sent_by_guest(pvp)["overdue"], 0, "packets that the guest got back while they were out")
     check_equal(pvp.guest.stats()["lost_wakeups"], 0, "lost wake-ups")
     pvp.check_nic(before, 0, lost=1 << 60, order=order)
     pvp.check_accounts()
@@ -205,6 +224,25 @@ def reply_time(bed, ring):
         pvp.guest.cmd("start", vring=0, resume=cycle % 2)
     check_zero_copy(pvp)
     check_equal(say_times(pvp, ring), 20 * SOAK, "replies measured")
+    finish(pvp, before)
+
+
+@each_ring("stop-waits")
+def stop_waits(bed, ring):
+    """A transmit queue that stops while the NIC has its packets: they are the guest's again when they are sent."""
+    bed.need_iovtee()
+    pvp = start(bed, ring)
+    before = pvp.nic()
+    pvp.emunic("tx_stall")
+    pvp.start_source()
+    wait_until(lambda: out_of_guest(pvp) > RING[ring] // 2, 5, "the guest's packets to be out")
+    resume = threading.Timer(0.3, pvp.emunic, ["tx_resume"])
+    resume.start()
+    pvp.guest.stop(vring=1)
+    check_equal(out_of_guest(pvp), 0, "packets that are out when the queue has stopped")
+    resume.join()
+    pvp.guest.cmd("start", vring=1, resume=1)
+    check_zero_copy(pvp)
     finish(pvp, before)
 
 
