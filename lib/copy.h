@@ -21,18 +21,19 @@ int iovt_rx_copy_pieces(struct iovt_rxq *q, const struct iovt_piece *pieces, uns
 	uint32_t len, const struct iovt_vnet_hdr *hdr);
 
 /**
- * The same for a packet in one piece. The common case, one large enough buffer, is inline. Not for a queue with
- * a dirty log.
+ * The same, with the common case inline: one large enough buffer. Not for a queue with a dirty log.
+ *
+ * @param f the ring's format, a constant.
  */
 IOVT_INLINE int
-iovt_rx_copy(struct iovt_rxq *q, const enum iovt_ring_format f, const void *data, uint32_t len,
+iovt_rx_copy_packet(struct iovt_rxq *q, const enum iovt_ring_format f,
+	const struct iovt_piece *pieces, unsigned int nr, uint32_t len,
 	const struct iovt_vnet_hdr *hdr)
 {
-	const struct iovt_piece piece = {data, len};
 	struct iovt_segs segs;
 	struct iovt_chain c;
 	int64_t capacity;
-	uint8_t *va;
+	uint8_t *va, *to;
 
 	if (iovt_unlikely(q->state != IOVT_RXQ_RUNNING || iovt_vq_available(&q->vr, f, 1) <= 0))
 		goto general;
@@ -48,14 +49,26 @@ iovt_rx_copy(struct iovt_rxq *q, const enum iovt_ring_format f, const void *data
 	}
 	iovt_rxq_note_taken(q, c, IOVT_RECLAIMED);
 	iovt_hdr_write(va, hdr, q->hdr_len);
-	__builtin_memcpy(va + q->hdr_len, data, len);
+	to = va + q->hdr_len;
+	for (unsigned int i = 0; i < nr; to += pieces[i++].len)
+		__builtin_memcpy(to, pieces[i].data, pieces[i].len);
 	iovt_vq_put(&q->vr, f, c, q->hdr_len + len);
 	iovt_vq_commit(&q->vr, f);
 	iovt_binding_move(&q->binding[c.id], IOVT_RECLAIMED, IOVT_FREE);
 	q->stats.copied_bufs++;
 	return 0;
 general:
-	return iovt_rx_copy_pieces(q, &piece, 1, len, hdr);
+	return iovt_rx_copy_pieces(q, pieces, nr, len, hdr);
+}
+
+/** The same for a packet in one piece. */
+IOVT_INLINE int
+iovt_rx_copy(struct iovt_rxq *q, const enum iovt_ring_format f, const void *data, uint32_t len,
+	const struct iovt_vnet_hdr *hdr)
+{
+	const struct iovt_piece piece = {data, len};
+
+	return iovt_rx_copy_packet(q, f, &piece, 1, len, hdr);
 }
 
 #endif

@@ -73,7 +73,8 @@ copy_in_pieces(struct bed *b, uint64_t seq, uint32_t len, unsigned int nr)
 		at += n;
 	}
 	assert_true(iovt_rx_begin(b->q));
-	ret = iovt_rx_copy_pieces(b->q, pieces, nr, len, &hdr);
+	ret = seq & 8 ? iovt_rx_copy_pieces(b->q, pieces, nr, len, &hdr)
+		      : iovt_rx_copy_packet(b->q, b->q->vr.format, pieces, nr, len, &hdr);
 	iovt_rx_end(b->q, b->q->vr.format);
 	free(frame);
 	return ret;

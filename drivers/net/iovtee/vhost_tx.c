@@ -132,20 +132,26 @@ may_deliver(const struct vhost_txq *q, const struct rte_mbuf *m)
 	return true;
 }
 
-static int
+/* Not inlined, for the sake of the registers of what is around it. */
+static __rte_noinline int
 copy_segments(struct iovt_rxq *rxq, const struct rte_mbuf *m, const struct iovt_vnet_hdr *hdr)
 {
 	struct iovt_piece piece[PIECES];
-	uint32_t len = m->pkt_len;
 	unsigned int n = 0;
+	uint32_t len = 0;
 
 	for (; m != NULL; m = m->next) {
 		if (n == PIECES)
 			return -EMSGSIZE;
 		piece[n].data = rte_pktmbuf_mtod(m, const void *);
 		piece[n++].len = m->data_len;
+		len += m->data_len;
 	}
-	return iovt_rx_copy_pieces(rxq, piece, n, len, hdr);
+	if (unlikely(rxq->log.mark != NULL))
+		return iovt_rx_copy_pieces(rxq, piece, n, len, hdr);
+	return rxq->vr.format == IOVT_SPLIT
+		? iovt_rx_copy_packet(rxq, IOVT_SPLIT, piece, n, len, hdr)
+		: iovt_rx_copy_packet(rxq, IOVT_PACKED, piece, n, len, hdr);
 }
 
 /*
@@ -188,9 +194,13 @@ static inline void
 fetch_ahead(struct rte_mbuf *const *pkts, uint16_t i, uint16_t n)
 {
 	const struct rte_mbuf *m = pkts[i + COPY_AHEAD < n ? i + COPY_AHEAD : n - 1];
-	const char *data = rte_pktmbuf_mtod(m, const char *);
-	uint32_t len = RTE_MIN(m->data_len, COPY_AHEAD_BYTES);
+	const char *data;
+	uint32_t len;
 
+	if (unlikely(m->nb_segs > 1))
+		m = m->next; /* the headers before it are this core's copy */
+	data = rte_pktmbuf_mtod(m, const char *);
+	len = RTE_MIN(m->data_len, COPY_AHEAD_BYTES);
 	for (uint32_t off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
 		rte_prefetch0(data + off);
 }
