@@ -52,11 +52,12 @@ parse_eth(const struct rte_flow_item *item, struct rte_flow *rule, struct rte_fl
 
 	if (item->type != RTE_FLOW_ITEM_TYPE_ETH || spec == NULL || item->last != NULL)
 		return item_error(error, item, "the pattern must begin with ETH and one address");
-	if (!rte_is_broadcast_ether_addr(&mask->dst) || !rte_is_zero_ether_addr(&mask->src) ||
-		mask->type != 0 || mask->has_vlan != 0)
+	if (!rte_is_broadcast_ether_addr(&mask->hdr.dst_addr) ||
+		!rte_is_zero_ether_addr(&mask->hdr.src_addr) || mask->hdr.ether_type != 0 ||
+		mask->has_vlan != 0)
 		return item_error(error, item,
 			"ETH must match the full destination address and nothing else");
-	rule->mac = emu_mac(&spec->dst);
+	rule->mac = emu_mac(&spec->hdr.dst_addr);
 	return 0;
 }
 
@@ -69,10 +70,10 @@ parse_vlan(const struct rte_flow_item *item, struct rte_flow *rule, struct rte_f
 
 	if (spec == NULL || item->last != NULL)
 		return item_error(error, item, "VLAN needs one id");
-	if (mask->tci != rte_cpu_to_be_16(0xfff) || mask->inner_type != 0 ||
+	if (mask->hdr.vlan_tci != rte_cpu_to_be_16(0xfff) || mask->hdr.eth_proto != 0 ||
 		mask->has_more_vlan != 0)
 		return item_error(error, item, "VLAN must match the 12-bit id and nothing else");
-	rule->vid = rte_be_to_cpu_16(spec->tci) & 0xfff;
+	rule->vid = rte_be_to_cpu_16(spec->hdr.vlan_tci) & 0xfff;
 	return 0;
 }
 

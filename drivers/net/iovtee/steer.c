@@ -24,11 +24,11 @@ static void
 match_guest(struct rule *r, const struct vhost_conf *conf)
 {
 	static const struct rte_flow_item_eth full_dst = {
-		.dst.addr_bytes = "\xff\xff\xff\xff\xff\xff",
+		.hdr.dst_addr.addr_bytes = "\xff\xff\xff\xff\xff\xff",
 	};
-	static const struct rte_flow_item_vlan full_id = {.tci = RTE_BE16(0x0fff)};
+	static const struct rte_flow_item_vlan full_id = {.hdr.vlan_tci = RTE_BE16(0x0fff)};
 
-	r->eth.dst = conf->mac;
+	r->eth.hdr.dst_addr = conf->mac;
 	r->pattern[0] = (struct rte_flow_item){
 		.type = RTE_FLOW_ITEM_TYPE_ETH,
 		.spec = &r->eth,
@@ -37,7 +37,7 @@ match_guest(struct rule *r, const struct vhost_conf *conf)
 	r->pattern[1].type = RTE_FLOW_ITEM_TYPE_END;
 	if (conf->vlan < 0)
 		return;
-	r->vlan.tci = rte_cpu_to_be_16(conf->vlan);
+	r->vlan.hdr.vlan_tci = rte_cpu_to_be_16(conf->vlan);
 	r->pattern[1] = (struct rte_flow_item){
 		.type = RTE_FLOW_ITEM_TYPE_VLAN,
 		.spec = &r->vlan,

@@ -139,9 +139,10 @@ make_rule(uint16_t port, const char *addr, int vlan, enum rte_flow_action_type t
 	const void *conf, struct rte_flow **flow)
 {
 	const struct rte_flow_attr attr = {.ingress = 1};
-	const struct rte_flow_item_eth eth_mask = {.dst.addr_bytes = "\xff\xff\xff\xff\xff\xff"};
-	const struct rte_flow_item_vlan tag_mask = {.tci = RTE_BE16(0xfff)};
-	const struct rte_flow_item_vlan tag = {.tci = rte_cpu_to_be_16(vlan)};
+	const struct rte_flow_item_eth eth_mask = {
+		.hdr.dst_addr.addr_bytes = "\xff\xff\xff\xff\xff\xff"};
+	const struct rte_flow_item_vlan tag_mask = {.hdr.vlan_tci = RTE_BE16(0xfff)};
+	const struct rte_flow_item_vlan tag = {.hdr.vlan_tci = rte_cpu_to_be_16(vlan)};
 	struct rte_flow_item_eth eth = {0};
 	const struct rte_flow_item pattern[] = {
 		{.type = RTE_FLOW_ITEM_TYPE_ETH, .spec = &eth, .mask = &eth_mask},
@@ -160,7 +161,7 @@ make_rule(uint16_t port, const char *addr, int vlan, enum rte_flow_action_type t
 	struct rte_flow *made;
 	int valid;
 
-	assert_int_equal(rte_ether_unformat_addr(addr, &eth.dst), 0);
+	assert_int_equal(rte_ether_unformat_addr(addr, &eth.hdr.dst_addr), 0);
 	valid = rte_flow_validate(port, &attr, pattern, actions, &error);
 	made = rte_flow_create(port, &attr, pattern, actions, &error);
 	assert_int_equal(valid == 0, made != NULL);
