@@ -7,7 +7,8 @@
 # Installed headers win. Debian's libdpdk-dev ships none, so they are then taken from the
 # distribution's source package of exactly the installed version: downloaded by apt, which checks
 # the signature and the checksums, and unpacked (headers only) into CACHE_DIR. A filled cache is
-# used without touching the network.
+# used without touching the network. Where the archive does not have that source, DPDK_SOURCE names a
+# folder with DPDK's source of the same release (24.11.6 does for 24.11.8: what a release's drivers see is kept).
 set -eu
 
 cache=${1:?usage: driver-headers.sh CACHE_DIR}
@@ -18,6 +19,21 @@ die() { echo "driver-headers: $*" >&2; exit 1; }
 incdir=$(pkg-config --variable=includedir libdpdk) || die 'libdpdk not found; install libdpdk-dev'
 if [ -e "$incdir/ethdev_driver.h" ] && [ -e "$incdir/bus_vdev_driver.h" ]; then
 	echo "$incdir"
+	exit 0
+fi
+
+if [ -n "${DPDK_SOURCE-}" ]; then
+	found=$(pkg-config --modversion libdpdk)
+	given=$(cat "$DPDK_SOURCE/VERSION") || die "DPDK_SOURCE=$DPDK_SOURCE has no file VERSION"
+	[ "$(echo "$given" | cut -d. -f1,2)" = "$(echo "$found" | cut -d. -f1,2)" ] ||
+		die "DPDK_SOURCE=$DPDK_SOURCE is DPDK $given, but $found is installed"
+	out=$cache/dpdk-driver-headers-source-$given
+	mkdir -p "$out"
+	for h in $headers; do
+		find "$DPDK_SOURCE/lib" "$DPDK_SOURCE/drivers/bus/vdev" -name "$h" -exec cp {} "$out" \;
+		[ -e "$out/$h" ] || die "$h is not in DPDK_SOURCE=$DPDK_SOURCE"
+	done
+	(cd "$out" && pwd)
 	exit 0
 fi
 
@@ -66,7 +82,7 @@ if ! apt-get "$@" source --download-only "dpdk=$version" >&2 ||
 	offered=$(apt-cache "$@" showsrc dpdk 2>/dev/null | sed -n 's/^Version: //p' | sort -u | xargs)
 	die "the package archive does not deliver the source of dpdk $version, which is installed;" \
 		"it offers: ${offered:-nothing (is it reachable?)}. If that is newer:" \
-		'apt-get update && apt-get install libdpdk-dev dpdk'
+		'apt-get update && apt-get install libdpdk-dev dpdk. Else set DPDK_SOURCE to an unpacked source of DPDK'
 fi
 
 mkdir "$work/out"

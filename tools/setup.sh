@@ -2,24 +2,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Install the Debian packages that are missing. Does nothing, and needs no root, if none is.
 #
-# Usage: setup.sh build|report|budget|check
+# Usage: setup.sh build|report|budget|check|system|matrix
 set -eu
 cd "$(dirname "$0")/.."
 
-# The one list of packages: for building and the demo, for make bench-report and make budget, and what the tests
-# need besides.
+# The one list of packages: for building and the demo, for make bench-report and make budget, what the tests
+# need besides, and what tests/system and make check-matrix do.
 build='gcc libc6-dev meson ninja-build pkg-config dpkg-dev python3 libdpdk-dev dpdk dpdk-dev
 	libpcap-dev libcmocka-dev libjansson-dev iproute2'
 report='gnuplot-nox'
 budget='valgrind'
 check='clang clang-format libclang-rt-dev openvswitch-switch-dpdk shellcheck spin'
+system='podman runc iperf3 openvswitch-switch-dpdk'
+matrix='debootstrap'
 
 case ${1-} in
 build) wanted=$build ;;
 report) wanted="$build $report" ;;
 budget) wanted="$build $budget" ;;
 check) wanted="$build $report $budget $check" ;;
-*) echo 'usage: setup.sh build|report|budget|check' >&2; exit 2 ;;
+system) wanted="$build $system" ;;
+matrix) wanted=$matrix ;;
+*) echo 'usage: setup.sh build|report|budget|check|system|matrix' >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null 2>&1; then
@@ -41,10 +45,11 @@ export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 policy=/usr/sbin/policy-rc.d
 new_policy=
-new_ovs=
-case $missing in *openvswitch*) new_ovs=1 ;; esac
+new_services=
+case $missing in *openvswitch*) new_services='openvswitch-switch' ;; esac
+case $missing in *podman*) new_services="$new_services podman.socket podman podman-restart" ;; esac
 
-# The tests run Open vSwitch by themselves: its service shall neither start now nor at boot.
+# The tests run Open vSwitch and podman by themselves: their services shall neither start now nor at boot.
 forbid_services() {
 	[ -e "$policy" ] && return
 	new_policy=1
@@ -53,8 +58,9 @@ forbid_services() {
 clean_up() {
 	rm -f "$log"
 	[ -z "$new_policy" ] || tools/as-root.sh rm -f "$policy"
-	if [ -n "$new_ovs" ] && command -v systemctl >/dev/null 2>&1; then
-		tools/as-root.sh systemctl disable openvswitch-switch >/dev/null 2>&1 || true
+	if [ -n "$new_services" ] && command -v systemctl >/dev/null 2>&1; then
+		# shellcheck disable=SC2086 # a list of words
+		tools/as-root.sh systemctl disable $new_services >/dev/null 2>&1 || true
 	fi
 }
 trap clean_up EXIT
@@ -66,7 +72,7 @@ install() {
 }
 
 tools/as-root.sh true
-[ -z "$new_ovs" ] || forbid_services
+[ -z "$new_services" ] || forbid_services
 if ! install; then
 	tools/as-root.sh apt-get update < /dev/null > "$log" 2>&1 || cat "$log" >&2
 	if ! install; then

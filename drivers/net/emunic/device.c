@@ -82,7 +82,7 @@ emu_step(struct emu *emu, unsigned int budget)
 	return moved;
 }
 
-static void *
+static iovtee_thread_result
 engine(void *arg)
 {
 	const struct timespec nap = {.tv_nsec = IDLE_SLEEP_NS};
@@ -112,7 +112,7 @@ engine(void *arg)
 			nanosleep(&nap, NULL);
 		}
 	}
-	return NULL;
+	return (iovtee_thread_result)0;
 }
 
 int
@@ -125,7 +125,7 @@ emu_engine_start(struct emu *emu)
 	if (emu->conf.step)
 		return 0;
 	snprintf(name, sizeof(name), "emunic-%u", emu->port_id);
-	ret = rte_ctrl_thread_create(&emu->thread, name, NULL, engine, emu);
+	ret = iovtee_control_thread(&emu->thread, name, engine, emu);
 	if (ret != 0) {
 		EMU_LOG(ERR, "%s: cannot create the device thread: %s", emu->dev->device->name,
 			strerror(-ret));

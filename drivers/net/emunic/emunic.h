@@ -30,6 +30,7 @@
 #include <rte_mempool.h>
 #include <ethdev_driver.h>
 
+#include "../compat.h"
 #include "iommu.h"
 #include "rte_pmd_emunic.h"
 
@@ -449,7 +450,7 @@ int emu_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
 int emu_rss_hash_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
 void emu_flow_free_all(struct emu *emu);
 
-int emu_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int emu_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats IOVTEE_QUEUE_STATS_PARAM);
 int emu_stats_reset(struct rte_eth_dev *dev);
 int emu_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
 int emu_xstats_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n);
@@ -463,7 +464,7 @@ uint16_t emu_tx_burst_offload(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 uint16_t emu_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 unsigned int emu_tx_clean(struct emu_txq *q, unsigned int most);
 int emu_tx_done_cleanup(void *queue, uint32_t most);
-uint32_t emu_rx_queue_count(void *queue);
+iovtee_queue_count emu_rx_queue_count(void *queue);
 int emu_rx_desc_status(void *queue, uint16_t offset);
 int emu_tx_desc_status(void *queue, uint16_t offset);
 

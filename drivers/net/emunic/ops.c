@@ -198,7 +198,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 }
 
 static const uint32_t *
-supported_ptypes(struct rte_eth_dev *dev)
+supported_ptypes(struct rte_eth_dev *dev IOVTEE_PTYPES_COUNT_PARAM)
 {
 	static const uint32_t ptypes[] = {
 		RTE_PTYPE_L2_ETHER,
@@ -218,6 +218,7 @@ supported_ptypes(struct rte_eth_dev *dev)
 	};
 
 	RTE_SET_USED(dev);
+	IOVTEE_PTYPES_COUNT_SET(RTE_DIM(ptypes) - 1);
 	return ptypes;
 }
 

@@ -353,7 +353,7 @@ emu_tx_done_cleanup(void *queue, uint32_t most)
 	return emu_tx_clean(queue, most == 0 ? UINT_MAX : most);
 }
 
-uint32_t
+iovtee_queue_count
 emu_rx_queue_count(void *queue)
 {
 	struct emu_rxq *q = queue;

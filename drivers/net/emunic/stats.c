@@ -53,8 +53,9 @@ since_reset(const struct emu *emu, enum emu_counter counter)
 }
 
 int
-emu_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+emu_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats IOVTEE_QUEUE_STATS_PARAM)
 {
+	iovtee_queue_stats *queues = IOVTEE_QUEUE_STATS(stats);
 	struct emu *emu = dev->data->dev_private;
 	unsigned int i;
 
@@ -67,10 +68,10 @@ emu_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 		stats->ipackets += look(&q->stats.packets) - q->stats.base_packets;
 		stats->ibytes += look(&q->stats.bytes) - q->stats.base_bytes;
 		stats->rx_nombuf += look(&q->stats.errors) - q->stats.base_errors;
-		if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		if (queues == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 			continue;
-		stats->q_ipackets[i] = look(&q->stats.packets) - q->stats.base_packets;
-		stats->q_ibytes[i] = look(&q->stats.bytes) - q->stats.base_bytes;
+		queues->q_ipackets[i] = look(&q->stats.packets) - q->stats.base_packets;
+		queues->q_ibytes[i] = look(&q->stats.bytes) - q->stats.base_bytes;
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		const struct emu_txq *q = emu->txq[i];
@@ -80,10 +81,10 @@ emu_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 		stats->opackets += look(&q->stats.packets) - q->stats.base_packets;
 		stats->obytes += look(&q->stats.bytes) - q->stats.base_bytes;
 		stats->oerrors += look(&q->stats.errors) - q->stats.base_errors;
-		if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		if (queues == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 			continue;
-		stats->q_opackets[i] = look(&q->stats.packets) - q->stats.base_packets;
-		stats->q_obytes[i] = look(&q->stats.bytes) - q->stats.base_bytes;
+		queues->q_opackets[i] = look(&q->stats.packets) - q->stats.base_packets;
+		queues->q_obytes[i] = look(&q->stats.bytes) - q->stats.base_bytes;
 	}
 	stats->imissed = since_reset(emu, EMU_NO_DESC);
 	stats->ierrors = since_reset(emu, EMU_TOO_LONG);

@@ -72,7 +72,7 @@ add_latency(const struct emu *emu, struct rte_tel_data *d)
 
 	for (i = 0; i < RTE_DIM(marks); i++) {
 		if (emu_verify_latency(emu->verify, marks[i].percentile, &tsc) == 0)
-			rte_tel_data_add_dict_u64(d, marks[i].name,
+			rte_tel_data_add_dict_uint(d, marks[i].name,
 				(double)tsc * 1e9 / rte_get_tsc_hz());
 	}
 }
@@ -85,7 +85,7 @@ stats(struct emu *emu, struct rte_tel_data *d)
 	rte_tel_data_start_dict(d);
 	emu_lock(emu);
 	for (i = 0; i < EMU_COUNTERS; i++)
-		rte_tel_data_add_dict_u64(d, emu_counter_name(i), emu->counters[i] - emu->base[i]);
+		rte_tel_data_add_dict_uint(d, emu_counter_name(i), emu->counters[i] - emu->base[i]);
 	add_latency(emu, d);
 	emu_unlock(emu);
 	return 0;

@@ -275,7 +275,7 @@ static uint16_t
 pseudo_header_sum(struct offload *o, uint16_t len)
 {
 	uint32_t sum = is_ipv4(o) ? rte_raw_cksum(&ipv4(o)->src_addr, 2 * sizeof(rte_be32_t))
-				  : rte_raw_cksum(ipv6(o)->src_addr, 2 * 16);
+				  : rte_raw_cksum(&ipv6(o)->src_addr, 2 * 16);
 
 	sum += rte_cpu_to_be_16(is_udp(o) ? IPPROTO_UDP : IPPROTO_TCP);
 	return fold(sum + rte_cpu_to_be_16(len));

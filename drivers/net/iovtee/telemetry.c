@@ -48,7 +48,7 @@ describe_txq(struct rte_tel_data *d, const struct vhost_txq *q)
 	rte_tel_data_add_dict_int(d, "queue", q->queue);
 	rte_tel_data_add_dict_int(d, "mapped", reason == MAP_ON);
 	rte_tel_data_add_dict_string(d, "zero_copy_receive", mapping_reason_text(reason));
-	rte_tel_data_add_dict_u64(d, "zero_copy_packets", iovt_look(&q->stats.zero_copy_packets));
+	rte_tel_data_add_dict_uint(d, "zero_copy_packets", iovt_look(&q->stats.zero_copy_packets));
 	if (q->rxq == NULL)
 		return;
 	rte_tel_data_add_dict_int(d, "ring_size", q->rxq->vr.size);
@@ -62,7 +62,7 @@ describe_replies(struct rte_tel_data *d, const struct reply_time *t)
 	struct reply_time_summary s = reply_time_summary(t);
 
 	rte_tel_data_start_dict(d);
-	rte_tel_data_add_dict_u64(d, "count", s.count);
+	rte_tel_data_add_dict_uint(d, "count", s.count);
 	rte_tel_data_add_dict_int(d, "last_ns", s.last_ns);
 	rte_tel_data_add_dict_int(d, "p50_ns", s.p50_ns);
 	rte_tel_data_add_dict_int(d, "p99_ns", s.p99_ns);
@@ -124,7 +124,7 @@ add_queue_counters(struct rte_eth_dev *dev, unsigned long queue, struct rte_tel_
 		n = vhost_xstats_get(dev, values, n);
 		for (int i = 0; i < n; i++)
 			if (strncmp(names[i].name + 1, own, strlen(own)) == 0)
-				rte_tel_data_add_dict_u64(d, names[i].name, values[i].value);
+				rte_tel_data_add_dict_uint(d, names[i].name, values[i].value);
 	}
 	free(names);
 	free(values);
@@ -177,8 +177,8 @@ describe_uplink(struct rte_tel_data *d, const struct rte_eth_dev *dev)
 		rte_tel_data_add_dict_int(c, "ring", q->desc);
 		rte_tel_data_add_dict_int(c, "tee_size", q->tee_pool->size);
 		rte_tel_data_add_dict_int(c, "tee_free", rte_mempool_avail_count(q->tee_pool));
-		rte_tel_data_add_dict_u64(c, "bound_packets", iovt_look(&q->bound_packets));
-		rte_tel_data_add_dict_u64(c, "host_packets", iovt_look(&q->host_packets));
+		rte_tel_data_add_dict_uint(c, "bound_packets", iovt_look(&q->bound_packets));
+		rte_tel_data_add_dict_uint(c, "host_packets", iovt_look(&q->host_packets));
 		snprintf(name, sizeof(name), "rxq%u", i);
 		rte_tel_data_add_dict_container(d, name, c, 0);
 	}

@@ -11,6 +11,7 @@
 
 #include <ethdev_driver.h>
 
+#include "../compat.h"
 #include "gate.h"
 #include "loan_pool.h"
 #include "tee_pool.h"
@@ -200,7 +201,7 @@ int uplink_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *
 	unsigned int size);
 int uplink_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int size);
 int uplink_xstats_reset(struct rte_eth_dev *dev);
-int uplink_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int uplink_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats IOVTEE_QUEUE_STATS_PARAM);
 int uplink_stats_reset(struct rte_eth_dev *dev);
 
 /* uplink_flow.c */

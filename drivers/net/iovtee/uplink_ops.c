@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The uplink's ethdev operations: passed on to the physical port. */
-#include "compat.h"
 #include "control.h"
 #include "log.h"
 #include "mapping.h"
@@ -202,11 +201,7 @@ supported_ptypes(struct rte_eth_dev *dev IOVTEE_PTYPES_COUNT_PARAM)
 
 	if (p->dev_ops->dev_supported_ptypes_get == NULL)
 		return NULL;
-#ifdef IOVTEE_PTYPES_COUNT
-	return p->dev_ops->dev_supported_ptypes_get(p, count);
-#else
-	return p->dev_ops->dev_supported_ptypes_get(p);
-#endif
+	return p->dev_ops->dev_supported_ptypes_get(p IOVTEE_PTYPES_COUNT_ARG);
 }
 
 static int

@@ -148,7 +148,7 @@ uplink_xstats_reset(struct rte_eth_dev *dev)
 }
 
 int
-uplink_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+uplink_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats IOVTEE_QUEUE_STATS_PARAM)
 {
 	return rte_eth_stats_get(uplink_of(dev)->phys_port, stats);
 }

@@ -341,7 +341,7 @@ uint16_t vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n);
 void vhost_rx_set_receive(struct vhost_rxq *q);
 
 /** Packets that wait in the guest's queue. The queue's own thread. */
-uint32_t vhost_rx_queue_count(void *queue);
+iovtee_queue_count vhost_rx_queue_count(void *queue);
 
 /** Set an Rx queue up for mbufs of pool. @return 0, or -EINVAL (logged): they hold no packet */
 int vhost_rx_set_pool(struct vhost_rxq *q, struct rte_mempool *pool);
@@ -402,7 +402,7 @@ void vhost_announce(struct vhost_port *p, uint64_t mac);
 uint16_t vhost_receive_announcement(struct vhost_rxq *q, struct rte_mbuf **pkt);
 
 /* vhost_stats.c */
-int vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats IOVTEE_QUEUE_STATS_PARAM);
 int vhost_stats_reset(struct rte_eth_dev *dev);
 int vhost_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 	unsigned int size);

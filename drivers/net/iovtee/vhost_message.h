@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "compat.h"
+#include "../compat.h"
 
 /* "Front-end message types". */
 enum request {

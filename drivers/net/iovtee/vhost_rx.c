@@ -242,7 +242,7 @@ vhost_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	return got;
 }
 
-uint32_t
+iovtee_queue_count
 vhost_rx_queue_count(void *queue)
 {
 	struct vhost_rxq *q = queue;

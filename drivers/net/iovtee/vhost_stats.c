@@ -233,7 +233,7 @@ vhost_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned
 }
 
 int
-vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+vhost_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats IOVTEE_QUEUE_STATS_PARAM)
 {
 	const struct vhost_port *p = vhost_of(dev);
 

@@ -64,8 +64,8 @@ put_ip(struct rte_mbuf *m, bool v6, uint8_t proto, uint16_t len)
 		.hop_limits = 64,
 	};
 
-	memset(ip6.src_addr, 0x5a, 16);
-	memset(ip6.dst_addr, 0xa7, 16);
+	memset(&ip6.src_addr, 0x5a, 16);
+	memset(&ip6.dst_addr, 0xa7, 16);
 	m->l2_len = sizeof(struct rte_ether_hdr);
 	m->l3_len = v6 ? sizeof(ip6) : sizeof(ip4);
 	append(m, v6 ? (void *)&ip6 : (void *)&ip4, m->l3_len);
