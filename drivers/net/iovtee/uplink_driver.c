@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* net_iovtee_uplink: probe and remove. */
 #include <ethdev_vdev.h>
+#include <rte_bus.h>
 #include <rte_bus_vdev.h>
 #include <rte_devargs.h>
 #include <rte_errno.h>
@@ -53,6 +54,18 @@ port_of_device(const char *device, uint16_t *port)
 	return -ENODEV;
 }
 
+/*
+ * rte_dev_probe() tells secondary processes of the device, which some versions do only for devargs of less than 128
+ * bytes (and refuse others): those of virtual devices, which are long, do not go that way.
+ */
+static int
+probe_device(const struct rte_devargs *da, const char *devargs)
+{
+	if (strcmp(rte_bus_name(da->bus), "vdev") == 0)
+		return rte_vdev_init(da->name, da->args);
+	return rte_dev_probe(devargs);
+}
+
 /* dev(...): probe the device and find its port. */
 static int
 probe_phys(struct uplink *up, const char *name, const char *devargs)
@@ -67,13 +80,14 @@ probe_phys(struct uplink *up, const char *name, const char *devargs)
 		return -EINVAL;
 	}
 	snprintf(device, sizeof(device), "%s", da.name);
-	rte_devargs_reset(&da);
 	if (port_of_device(device, &up->phys_port) == 0) {
+		rte_devargs_reset(&da);
 		IOVTEE_LOG(ERR, "%s: dev(%s): the device is in use already; wrap it by port=%s",
 			name, devargs, device);
 		return -EEXIST;
 	}
-	ret = rte_dev_probe(devargs);
+	ret = probe_device(&da, devargs);
+	rte_devargs_reset(&da);
 	if (ret < 0) {
 		IOVTEE_LOG(ERR, "%s: dev(%s) cannot be probed: %s; check its name and driver", name,
 			devargs, rte_strerror(-ret));

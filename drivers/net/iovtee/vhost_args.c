@@ -180,6 +180,17 @@ take_text(struct rte_kvargs *kv, const char *name, const char *key, char *value,
 	return take(kv, name, key, parse_text, &t);
 }
 
+/* A number alone is that of the port's name: a running application cannot give more than 127 bytes of devargs. */
+static void
+complete_uplink(char *uplink, size_t size)
+{
+	char *end;
+	unsigned long number = strtoul(uplink, &end, 10);
+
+	if (end != uplink && *end == '\0')
+		snprintf(uplink, size, "net_iovtee_uplink%lu", number);
+}
+
 static int
 take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 {
@@ -215,6 +226,7 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 		take(kv, name, "tx-offload", parse_level, &offers) < 0 ||
 		take_text(kv, name, "state", c->state, sizeof(c->state)) < 0)
 		return -EINVAL;
+	complete_uplink(c->uplink, sizeof(c->uplink));
 	c->loans = loans.value;
 	c->offers = offers.value;
 	c->queues = queues;

@@ -70,6 +70,8 @@ class Ovs(DpdkPorts):
         self.vsctl("--no-wait", "init")
 
     def add_port(self, name, devargs, queues):
+        # DPDK takes no more than 127 bytes here: paths are relative to the test's folder, uplinks are numbers.
+        devargs = devargs.replace(self.bed.dir + "/", "").replace("uplink=net_iovtee_uplink", "uplink=")
         self.vsctl("add-port", BRIDGE, name, "--", "set", "interface", name, "type=dpdk",
                    f'options:dpdk-devargs="{devargs}"', f"options:n_rxq={queues}")
         error = self.vsctl("get", "interface", name, "error").strip()

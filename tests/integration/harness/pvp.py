@@ -54,7 +54,7 @@ class Pvp:
             source = f"rx_pcap={rx_pcap},tx_pcap={self.tx_pcap}"
         else:
             source = f"gen=1,dst={NF_MAC},{generator}"
-        self._source = f"{source},pause=1,start=manual,rate={rate}{nic}"
+        self._source = f"{source},pause=1,start=manual{f',rate={rate}' if rate else ''}{nic}"
         self._vhost_options = {"trust": 1, "starve": "nic", "tx-zero-copy": "whole" if vhost.get("trust", 1) else "payload",
                                "state": bed.path("state"), **vhost}
         self.switch = self._start_switch(*self._devargs())
@@ -65,7 +65,11 @@ class Pvp:
         if self._switches > 0:
             source += f",origin={self._switches}"
         nic = f"{NIC},rxq={self.nic_queues},txq={self.queues},{source}"
-        guest = f"iface={self.socket},queues={self.guest_queues},client={int(self.client)}"
+        guest = f"iface={self.socket}"
+        if self.guest_queues != 1:
+            guest += f",queues={self.guest_queues}"
+        if self.client:
+            guest += ",client=1"
         if self.bed.ports == "vhost":
             self.uplink, self.vhost = NIC, "net_vhost0"
             return nic, f"net_vhost0,{guest}"
