@@ -56,6 +56,8 @@ mapping_check(const struct vhost_txq *q)
 		return MAP_MISSTEERED;
 	if (uq == NULL || !p->uplink->started)
 		return MAP_UPLINK_DOWN;
+	if (p->uplink->own_memory)
+		return MAP_OWN_MEMORY;
 	if (uq->tee == NULL)
 		return MAP_QUEUE;
 	if (!guest_dma_ok(p->guest))

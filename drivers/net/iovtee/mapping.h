@@ -37,6 +37,7 @@ enum map_reason {
 	MAP_QUEUE = 11,
 	MAP_RING = 12,
 	MAP_FEW_QUEUES = 13,
+	MAP_OWN_MEMORY = 14,
 };
 
 struct mapping {

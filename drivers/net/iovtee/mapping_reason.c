@@ -28,6 +28,9 @@ static const char *const reason_text[] = {
 		"off: the NIC cannot spread the guest's address over all of its queues (rte_flow "
 		"action RSS); others are mapped; set trust=1 if the guest may see this queue's "
 		"traffic",
+	[MAP_OWN_MEMORY] =
+		"off: the uplink's driver receives into memory of its own (AF_XDP); packets are "
+		"copied; net_af_packet receives into the guest's",
 };
 
 const char *

@@ -80,7 +80,8 @@ struct uplink_txq {
 struct uplink {
 	struct rte_eth_dev_data *data;
 	uint16_t phys_port;
-	bool own_phys; /* dev(...): created by us, removed by us */
+	bool own_phys;   /* dev(...): created by us, removed by us */
+	bool own_memory; /* the driver receives into memory beside its mbufs, wherever they point */
 	bool started;
 	bool keeps_reta; /* seen: a restart of the physical port leaves the RSS table as it is */
 	struct rte_eth_dev_owner owner;

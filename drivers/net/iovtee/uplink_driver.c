@@ -127,6 +127,16 @@ own_phys_port(struct uplink *up, const char *name)
 	return ret;
 }
 
+/* AF_XDP gives the kernel the pool's memory as a whole, and finds a packet's mbuf by its address in it. */
+static bool
+has_own_memory(uint16_t phys_port)
+{
+	struct rte_eth_dev_info info;
+
+	return rte_eth_dev_info_get(phys_port, &info) == 0 &&
+		strcmp(info.driver_name, "net_af_xdp") == 0;
+}
+
 static void
 release_phys(struct uplink *up)
 {
@@ -157,6 +167,7 @@ take_phys(struct rte_eth_dev *dev, const char *name, const struct uplink_args *a
 			rte_dev_remove(rte_eth_devices[up->phys_port].device);
 		return ret;
 	}
+	up->own_memory = has_own_memory(up->phys_port);
 	rte_eth_dev_callback_register(up->phys_port, RTE_ETH_EVENT_INTR_LSC, on_phys_event, dev);
 	rte_eth_dev_callback_register(up->phys_port, RTE_ETH_EVENT_INTR_RMV, on_phys_event, dev);
 	return 0;

@@ -278,7 +278,7 @@ uplink_rxq_use_tee(struct uplink_rxq *q)
 {
 	int ret;
 
-	if (q->tee_pool != NULL)
+	if (q->tee_pool != NULL || q->uplink->own_memory)
 		return 0;
 	gate_close(&q->gate);
 	ret = make_tee(q);
@@ -337,7 +337,7 @@ uplink_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t desc, un
 	q->desc = desc;
 	q->socket = socket;
 	control_lock();
-	ret = up->claim[queue] != NULL ? make_tee(q) : 0;
+	ret = up->claim[queue] != NULL && !up->own_memory ? make_tee(q) : 0;
 	if (ret == 0)
 		ret = phys_rxq_setup(q, desc);
 	if (ret == 0) {

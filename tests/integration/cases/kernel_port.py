@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An uplink over a port of the kernel's (tap), whose driver keeps posted buffers over a queue stop."""
+"""Uplinks over ports of the kernel: a tap's driver keeps posted buffers over a queue stop; TCP passes an NF."""
 import os
 import socket
 
@@ -9,6 +9,7 @@ from harness.process import wait_until
 from harness.pvp import NF_MAC, QUEUE_SIZE, UPLINK, VHOST, Pvp, mac_bytes
 from harness.registry import test
 from harness.testpmd import Testpmd
+from wire import carry
 
 FRAMES = 100
 
@@ -56,3 +57,17 @@ def tap_revoked(bed):
         check_equal(pvp.counters()["late"], 0, f"guest {guest}: buffers late")
         accounts.check_identity(pvp.counters())
     pvp.switch.quit()
+
+
+@test("kernel-tcp-tap")
+def tcp_tap(bed):
+    """The kernel writes into the NF."""
+    bed.need_iovtee()
+    carry(bed, "net_tap{n},iface={interface}")
+
+
+@test("kernel-tcp-af-xdp")
+def tcp_af_xdp(bed):
+    """A driver that receives into memory of its own: everything is copied."""
+    bed.need_iovtee()
+    carry(bed, "net_af_xdp{n},iface={interface}", mapped=False)

@@ -45,7 +45,7 @@ class Session:
 class Bed:
     def __init__(self, session, name):
         self.session = session
-        self.ports = session.ports
+        self.ports, self.name = session.ports, name
         self.logs = []
         self.cleanup = Cleanup()
         self.dir = os.path.join(session.dir, name)

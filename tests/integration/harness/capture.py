@@ -4,6 +4,7 @@ sockets on both ends, an AF_PACKET socket on the wire.
 
 The namespaces have no name: each belongs to one process and ends with it."""
 import array
+import errno
 import fcntl
 import functools
 import http.server
@@ -35,12 +36,17 @@ SIOCETHTOOL = 0x8946
 ETHTOOL_OFF = (0x15, 0x17, 0x19, 0x1F, 0x24, 0x2C)
 
 
-def offloads_off(ifname):
+def offloads_off(ifname, strict=True):
+    """strict: an interface that refuses is an error."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for command in ETHTOOL_OFF:
             value = array.array("I", [command, 0])
             request = struct.pack("16sP", ifname.encode(), value.buffer_info()[0])
-            fcntl.ioctl(s, SIOCETHTOOL, request)
+            try:
+                fcntl.ioctl(s, SIOCETHTOOL, request)
+            except OSError as error:
+                if strict or error.errno != errno.EOPNOTSUPP:
+                    raise
 
 
 def _ip(*args):

@@ -24,6 +24,12 @@ def unshare(flags):
     _call("unshare", _libc.unshare(flags))
 
 
+def enter_network(pid):
+    """That of another process."""
+    with open(f"/proc/{pid}/ns/net", "rb") as namespace:
+        _call("setns", _libc.setns(namespace.fileno(), CLONE_NEWNET))
+
+
 def private_mounts():
     """Mounts made from here on are seen by this process and its children only."""
     unshare(CLONE_NEWNS)
