@@ -68,7 +68,7 @@ driver_layer() {
 licence() {
 	files '*.c' '*.h' '*.py' '*.sh' '*meson.build' '*meson_options.txt' GNUmakefile .ci/run \
 		tests/integration/run tests/budget/run tests/report/run tools/report/run \
-		tools/report/stamp |
+		tools/report/stamp 'tests/system/*/run' |
 		while read -r file; do
 			head -n 2 "$file" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' ||
 				echo "$file: no SPDX line"

@@ -21,7 +21,7 @@ MODULES = ("virtio_pci", "9p", "9pnet_virtio", "vfio", "vfio_iommu_type1", "vfio
 PLUGIN_FOLDER = Path("/usr/lib/iovtee")
 
 
-def _copy(root, path):
+def copy(root, path):
     """Copy a file to the same place below root, with the links that lead to it."""
     path = Path(os.path.realpath(path.parent)) / path.name
     target = root / path.relative_to("/")
@@ -30,26 +30,26 @@ def _copy(root, path):
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink():
         target.symlink_to(os.readlink(path))
-        _copy(root, path.parent / os.readlink(path))
+        copy(root, path.parent / os.readlink(path))
     else:
         shutil.copy2(path, target)
 
 
-def _copy_libraries(root, path):
+def copy_libraries(root, path):
     listing = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
     if "not found" in listing:
         raise FileNotFoundError(f"{path} misses libraries: {listing}")
     for library in re.findall(r"(/\S+) \(0x", listing):
-        _copy(root, Path(library))
+        copy(root, Path(library))
 
 
-def _copy_programs(root, driver_folder):
+def copy_programs(root, driver_folder):
     drivers = [link for name in DRIVERS for link in driver_folder.glob(f"librte_{name}.so.*")]
     for binary in (*map(Path, PROGRAMS), *sorted(drivers)):
-        _copy(root, binary)
-        _copy_libraries(root, binary)
+        copy(root, binary)
+        copy_libraries(root, binary)
     # glibc opens it by name when a thread is cancelled.
-    _copy(root, Path("/lib/x86_64-linux-gnu/libgcc_s.so.1"))
+    copy(root, Path("/lib/x86_64-linux-gnu/libgcc_s.so.1"))
 
 
 def build(image, *, scripts, busybox, module_folder, driver_folder, plugins=()):
@@ -57,9 +57,9 @@ def build(image, *, scripts, busybox, module_folder, driver_folder, plugins=()):
     root = image.with_suffix(".root")
     initramfs.make_root(root, busybox=busybox, module_folder=module_folder, modules=MODULES,
                         scripts=scripts)
-    _copy_programs(root, driver_folder)
+    copy_programs(root, driver_folder)
     for plugin in plugins:
-        _copy_libraries(root, plugin)
+        copy_libraries(root, plugin)
         target = root / PLUGIN_FOLDER.relative_to("/") / plugin.name
         target.parent.mkdir(exist_ok=True)
         shutil.copy2(plugin, target)
