@@ -45,7 +45,8 @@ open_queue(struct bed *b)
 static void
 map(struct bed *b, struct vhost_txq *q)
 {
-	b->tee_mp = tee_pool_create("tee", TEE_SIZE, app_pool);
+	b->tee_mp = tee_pool_create("tee", TEE_SIZE, app_pool,
+		rte_pktmbuf_data_room_size(app_pool));
 	CHECK(b->tee_mp != NULL);
 	q->tee_mp = b->tee_mp;
 	q->tee = b->tee_mp->pool_data;

@@ -52,6 +52,8 @@ mapping_check(const struct vhost_txq *q)
 		return MAP_PLAIN;
 	if (p->uplink == NULL)
 		return MAP_UPLINK_GONE;
+	if (p->uplink->keeps_buffers)
+		return MAP_DRIVER;
 	if (p->spread.missteered)
 		return MAP_MISSTEERED;
 	if (uq == NULL || !p->uplink->started)

@@ -38,6 +38,7 @@ enum map_reason {
 	MAP_RING = 12,
 	MAP_FEW_QUEUES = 13,
 	MAP_OWN_MEMORY = 14,
+	MAP_DRIVER = 15,
 };
 
 struct mapping {

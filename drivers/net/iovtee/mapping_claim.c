@@ -88,9 +88,6 @@ mapping_dma_device(const struct vhost_port *p)
 	return info.device;
 }
 
-/*
- * A NIC driver tells its NIC the size of the pool's data rooms, and the NIC writes no more than that.
- */
 uint32_t
 mapping_nic_max(const struct vhost_txq *q)
 {
@@ -98,7 +95,7 @@ mapping_nic_max(const struct vhost_txq *q)
 
 	if (uq == NULL || uq->app_pool == NULL)
 		return 0;
-	return rte_pktmbuf_data_room_size(uq->app_pool) - RTE_PKTMBUF_HEADROOM;
+	return uplink_rxq_frame_max(uq);
 }
 
 void

@@ -31,6 +31,9 @@ static const char *const reason_text[] = {
 	[MAP_OWN_MEMORY] =
 		"off: the uplink's driver receives into memory of its own (AF_XDP); packets are "
 		"copied; net_af_packet receives into the guest's",
+	[MAP_DRIVER] =
+		"off: the NIC's driver does not give back what it has posted, so the guest could "
+		"not get its buffers back; packets are copied",
 };
 
 const char *

@@ -99,7 +99,7 @@ create_like(const char *name, unsigned int n, struct pattern *p, int socket)
 }
 
 struct rte_mempool *
-tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like)
+tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like, uint16_t data_room)
 {
 	struct rte_mbuf *sample = rte_pktmbuf_alloc(like);
 	struct rte_mempool *mp;
@@ -114,7 +114,7 @@ tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like)
 	p.look.app_priv = rte_pktmbuf_priv_size(like);
 	/* The record in one cache line, and the host buffer at the start of one. */
 	p.look.priv = RTE_ALIGN(p.look.app_priv + sizeof(struct tee_rec), RTE_CACHE_LINE_SIZE);
-	p.data_room = rte_pktmbuf_data_room_size(like);
+	p.data_room = data_room;
 	mp = create_like(name, n, &p, like->socket_id);
 	if (mp == NULL)
 		IOVTEE_LOG(ERR, "cannot make a pool of %u mbufs: %s; reserve more hugepages", n,

@@ -131,12 +131,14 @@ bool tee_may_leave(const struct rte_mbuf *m);
 /**
  * Make the tee pool of one mapped queue. Control thread.
  *
- * Data room and private area are those of the application's pool like; so is the content of the
- * private area, since some switches set it once when they make a pool.
+ * The private area is that of the application's pool like; so is its content, since some switches set it once
+ * when they make a pool.
  *
  * @param n objects.
+ * @param data_room of each, headroom included.
  * @return the pool, or NULL with rte_errno.
  */
-struct rte_mempool *tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like);
+struct rte_mempool *tee_pool_create(const char *name, unsigned int n, struct rte_mempool *like,
+	uint16_t data_room);
 
 #endif

@@ -80,10 +80,12 @@ struct uplink_txq {
 struct uplink {
 	struct rte_eth_dev_data *data;
 	uint16_t phys_port;
-	bool own_phys;   /* dev(...): created by us, removed by us */
-	bool own_memory; /* the driver receives into memory beside its mbufs, wherever they point */
+	uint16_t max_frame; /* devarg */
+	bool own_phys;      /* dev(...): created by us, removed by us */
+	bool own_memory;    /* the driver receives into memory beside its mbufs, wherever they point */
 	bool started;
-	bool keeps_reta; /* seen: a restart of the physical port leaves the RSS table as it is */
+	bool keeps_buffers; /* posted ones, whatever is done to port and queue */
+	bool keeps_reta;    /* seen: a restart of the physical port leaves the RSS table as it is */
 	struct rte_eth_dev_owner owner;
 	struct uplink_rxq *rxq[UPLINK_QUEUES_MAX];
 	struct uplink_txq *txq[UPLINK_QUEUES_MAX];
@@ -165,6 +167,17 @@ int uplink_rxq_flush(struct uplink_rxq *q, uint16_t desc);
 
 /** Give the queue a tee pool in place of the application's. Ungated, polled or not. */
 int uplink_rxq_use_tee(struct uplink_rxq *q);
+
+/**
+ * Bytes of a frame that one of the queue's mbufs holds while it is claimed. A NIC driver tells its NIC the size of the
+ * pool's data rooms, and the NIC writes no more than that. The queue has a pool.
+ */
+static inline uint16_t
+uplink_rxq_frame_max(const struct uplink_rxq *q)
+{
+	return RTE_MIN(q->uplink->max_frame,
+		rte_pktmbuf_data_room_size(q->app_pool) - RTE_PKTMBUF_HEADROOM);
+}
 
 /** Give the queue the application's pool back. */
 void uplink_rxq_use_app_pool(struct uplink_rxq *q);

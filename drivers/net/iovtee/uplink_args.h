@@ -2,12 +2,15 @@
 #ifndef IOVTEE_UPLINK_ARGS_H
 #define IOVTEE_UPLINK_ARGS_H
 
+#include <stdint.h>
+
 #define UPLINK_ARG_MAX 1024
 
-/* One of the two is not empty. */
 struct uplink_args {
+	/* One of the two is not empty. */
 	char dev[UPLINK_ARG_MAX];  /* devargs of a device to be probed */
 	char port[UPLINK_ARG_MAX]; /* name of an existing port */
+	uint16_t max_frame;        /* bytes that an mbuf for the NIC shall hold at most */
 };
 
 /** @return 0, or -EINVAL (logged: value and remedy) */

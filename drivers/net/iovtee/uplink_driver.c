@@ -111,6 +111,26 @@ find_phys(struct uplink *up, const char *name, const char *port)
 	return -ENODEV;
 }
 
+/* Drivers that neither a stopped port nor a queue that is set up again makes give back what they have posted. */
+static const char *const buffer_keepers[] = {"net_virtio", "net_virtio_user"};
+
+/* AF_XDP gives the kernel the pool's memory as a whole, and finds a packet's mbuf by its address in it. */
+static const char *const memory_owners[] = {"net_af_xdp"};
+
+/* Is the wrapped port's driver one of these, or not known? */
+static bool
+driven_by(uint16_t phys_port, const char *const *drivers, unsigned int n)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(phys_port, &info) != 0)
+		return true;
+	for (unsigned int i = 0; i < n; i++)
+		if (strcmp(info.driver_name, drivers[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Applications that walk ports skip owned ones. */
 static int
 own_phys_port(struct uplink *up, const char *name)
@@ -125,16 +145,6 @@ own_phys_port(struct uplink *up, const char *name)
 		IOVTEE_LOG(ERR, "%s: port %s is owned by somebody else; wrap a port only once",
 			name, rte_eth_devices[up->phys_port].data->name);
 	return ret;
-}
-
-/* AF_XDP gives the kernel the pool's memory as a whole, and finds a packet's mbuf by its address in it. */
-static bool
-has_own_memory(uint16_t phys_port)
-{
-	struct rte_eth_dev_info info;
-
-	return rte_eth_dev_info_get(phys_port, &info) == 0 &&
-		strcmp(info.driver_name, "net_af_xdp") == 0;
 }
 
 static void
@@ -167,7 +177,8 @@ take_phys(struct rte_eth_dev *dev, const char *name, const struct uplink_args *a
 			rte_dev_remove(rte_eth_devices[up->phys_port].device);
 		return ret;
 	}
-	up->own_memory = has_own_memory(up->phys_port);
+	up->own_memory = driven_by(up->phys_port, memory_owners, RTE_DIM(memory_owners));
+	up->keeps_buffers = driven_by(up->phys_port, buffer_keepers, RTE_DIM(buffer_keepers));
 	rte_eth_dev_callback_register(up->phys_port, RTE_ETH_EVENT_INTR_LSC, on_phys_event, dev);
 	rte_eth_dev_callback_register(up->phys_port, RTE_ETH_EVENT_INTR_RMV, on_phys_event, dev);
 	return 0;
@@ -231,6 +242,7 @@ uplink_probe(struct rte_vdev_device *vdev)
 		return -ENOMEM;
 	up = uplink_of(dev);
 	up->data = dev->data;
+	up->max_frame = parsed.max_frame;
 	ret = take_phys(dev, name, &parsed);
 	if (ret < 0) {
 		rte_eth_dev_release_port(dev);
@@ -260,4 +272,4 @@ static struct rte_vdev_driver uplink_driver = {
 };
 
 RTE_PMD_REGISTER_VDEV(net_iovtee_uplink, uplink_driver);
-RTE_PMD_REGISTER_PARAM_STRING(net_iovtee_uplink, "dev(<devargs>) | port=<name>");
+RTE_PMD_REGISTER_PARAM_STRING(net_iovtee_uplink, "dev(<devargs>) | port=<name> max-frame=<n>");

@@ -245,8 +245,8 @@ make_tee(struct uplink_rxq *q)
 		drop_tee(up, q->queue);
 		snprintf(name, sizeof(name), "iovtee_%u_%u_%u", q->port, q->queue,
 			up->tee_serial++);
-		up->tee[q->queue].pool = tee_pool_create(name, q->app_desc + TEE_EXTRA,
-			q->app_pool);
+		up->tee[q->queue].pool = tee_pool_create(name, q->app_desc + TEE_EXTRA, q->app_pool,
+			RTE_PKTMBUF_HEADROOM + uplink_rxq_frame_max(q));
 		up->tee[q->queue].like = q->app_pool;
 	}
 	q->tee_pool = up->tee[q->queue].pool;

@@ -34,6 +34,8 @@ UPLINK_CASES = [
     Case(UPLINK, ("dev(", "port=")),
     Case(f"{UPLINK},bogus=1", ("bogus",)),
     Case(f"{UPLINK},dev(net_emunic0),bogus=1", ("bogus",)),
+    Case(f"{UPLINK},dev(net_emunic0),max-frame=63", ("63", "64")),
+    Case(f"{UPLINK},port=net_emunic1,max-frame=1518x", ("1518x",), (NIC1,)),
     Case(f"{UPLINK},dev(net_nosuch0)", ("net_nosuch0",)),
     Case(f"{UPLINK},dev(net_emunic0", ("dev(", ")")),
     Case(f"{UPLINK},dev()", ("dev",)),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Uplinks over ports of the kernel: a tap's driver keeps posted buffers over a queue stop; TCP passes an NF."""
+"""Uplinks over ports of the kernel, TCP through an NF; and over drivers that keep posted buffers: over a queue stop (tap), and
+over a port stop (virtio)."""
 import os
 import socket
 
@@ -12,6 +13,7 @@ from harness.testpmd import Testpmd
 from wire import carry
 
 FRAMES = 100
+MAP_DRIVER = 15
 
 
 class TapPvp(Pvp):
@@ -71,3 +73,34 @@ def tcp_af_xdp(bed):
     """A driver that receives into memory of its own: everything is copied."""
     bed.need_iovtee()
     carry(bed, "net_af_xdp{n},iface={interface}", mapped=False)
+class VirtioPvp(Pvp):
+    """Frames come from a testpmd that is the virtio port's back end; it makes more than anybody counts."""
+
+    def __init__(self, bed):
+        self.bed, self.socket, self.nf, self._nf_count = bed, bed.path("nf.sock"), None, 0
+        self.guest_queues = 1
+        self.uplink, self.vhost = UPLINK, VHOST
+        self.switch = Testpmd(
+            bed, "switch", [f"{UPLINK},dev(net_virtio_user0,path={bed.path('wire.sock')},server=1)",
+                            f"{VHOST},iface={self.socket},uplink={UPLINK},trust=1,mac={NF_MAC}"],
+            bed.plugins(), eal=["--iova-mode=va", "--single-file-segments"])
+        self.wire = Testpmd(bed, "wire", [f"net_vhost0,iface={bed.path('wire.sock')},client=1"],
+                            app=["--forward-mode=txonly", f"--eth-peer=0,{NF_MAC}"]).ready()
+        self.switch.ready().cmd("start")
+        self.wire.cmd("start")
+
+
+@test("virtio-copied")
+def virtio_copied(bed):
+    """Such a driver would write into the buffers of a guest that has them back: it gets none."""
+    bed.need_iovtee()
+    pvp = VirtioPvp(bed)
+    for guest in range(2):
+        pvp.start_nf()
+        before = pvp.counters()["copied_packets"]
+        wait_until(lambda: pvp.counters()["copied_packets"] > before + FRAMES, 10, f"guest {guest}: frames")
+        check_equal(pvp.counters()["map_reason"], MAP_DRIVER, "map_reason")
+        pvp.nf.quit()
+        check_equal(pvp.counters()["late"], 0, f"guest {guest}: buffers late")
+        accounts.check_identity(pvp.counters())
+    pvp.switch.quit()

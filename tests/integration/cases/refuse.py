@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from harness import hugepages, pcap
+from harness import accounts, hugepages, pcap
 from harness.errors import check, check_equal
 from harness.process import Process, wait_until
 from harness.pvp import Pvp
@@ -119,6 +119,28 @@ def little_memory(bed):
             check("memory" in switch.output(), f"with {megabytes} MB nothing is said of memory")
         check(not os.path.exists(bed.path("nf.sock")), f"socket left behind with {megabytes} MB")
     check(refused > 0, "every size was enough: the test tries too much memory")
+
+
+class LimitedPvp(Pvp):
+    """The uplink's mbufs are smaller than the application's."""
+
+    def _devargs(self):
+        uplink, vhost = super()._devargs()
+        return f"{uplink},max-frame=1518", vhost
+
+
+@test("max-frame")
+def max_frame(bed):
+    """A guest whose buffers take a whole frame, and little more: smaller than the mbufs of the switch."""
+    bed.need_iovtee()
+    pvp = LimitedPvp(bed, rate=20000)
+    pvp.start_nf(app=["--mbuf-size=1672"])
+    pvp.run_all()
+    pvp.check_no_faults()
+    accounts.check_running(pvp, pvp.unicast())
+    pvp.nf.quit()
+    accounts.check_ended(pvp)
+    check_equal(pcap.check_in_order(pvp.end(), pvp.expected()), 0, "frames lost")
 
 
 @test("small-buffers")
