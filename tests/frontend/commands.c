@@ -190,10 +190,13 @@ cmd_accept(struct frontend *f, const struct words *w)
 static void
 cmd_close(struct frontend *f, const struct words *w)
 {
-	(void)w;
+	bool lost = number(w, "lost", 0);
+
 	link_close(&f->link);
-	for (unsigned int v = 0; v < VRINGS_MAX; v++)
+	for (unsigned int v = 0; v < VRINGS_MAX; v++) {
+		f->vring[v].lost = lost && f->vring[v].started;
 		f->vring[v].started = false;
+	}
 	answer_ok();
 }
 

@@ -51,6 +51,8 @@ struct virtq {
 	int kick;
 	int call;
 	bool started;
+	bool lost;       /* its back end has gone, and was not asked where the ring is */
+	uint16_t told;   /* base, to the back end */
 	uint64_t frozen; /* digest of what is its own in memory, when it was stopped */
 	uint64_t notified;
 };

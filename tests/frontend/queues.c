@@ -213,6 +213,21 @@ enable_vring(struct frontend *f, unsigned int v, bool on)
 	return set_state(f, SET_VRING_ENABLE, v, on);
 }
 
+/*
+ * Where a split ring is, the used index says, whoever has gone. Of a packed one a front end knows nothing that its back
+ * end has not told: QEMU says again what it said first.
+ */
+static bool
+tell_base(struct frontend *f, unsigned int v)
+{
+	struct virtq *r = &f->vring[v];
+
+	if (!r->lost || f->conf.format != &fake_packed)
+		r->told = r->g.format->next_used(&r->g);
+	r->lost = false;
+	return set_state(f, SET_VRING_BASE, v, r->told);
+}
+
 bool
 start_vring(struct frontend *f, unsigned int v, bool resume)
 {
@@ -222,10 +237,10 @@ start_vring(struct frontend *f, unsigned int v, bool resume)
 		driver_drain(f, v);
 	else
 		fake_guest_reset(&r->g, f->conf.format->first);
+	r->lost = r->lost && resume;
 	driver_start(f, v);
 	r->started = true;
-	return set_state(f, SET_VRING_NUM, v, f->conf.size) &&
-		set_state(f, SET_VRING_BASE, v, r->g.format->next_used(&r->g)) && set_addr(f, v) &&
+	return set_state(f, SET_VRING_NUM, v, f->conf.size) && tell_base(f, v) && set_addr(f, v) &&
 		set_fd(f, SET_VRING_CALL, v, r->call) && set_fd(f, SET_VRING_KICK, v, r->kick) &&
 		enable_vring(f, v, true);
 }

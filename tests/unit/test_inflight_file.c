@@ -116,6 +116,23 @@ left_by_a_killed_process(void **state)
 	assert_int_equal(files(), 0);
 }
 
+/* To the next queue, and no longer mapped here. */
+static void
+left_to_the_next(void **state)
+{
+	struct inflight_file *f = open_one("a.sock", 1, BYTES);
+
+	(void)state;
+	memset(inflight_file_record(f), 0x5a, BYTES);
+	inflight_file_leave(f);
+	inflight_file_gone(f);
+	assert_int_equal(files(), 1);
+	f = open_one("a.sock", 1, BYTES);
+	assert_int_equal(*((uint8_t *)inflight_file_record(f) + BYTES - 1), 0x5a);
+	end(f);
+	assert_int_equal(files(), 0);
+}
+
 /* By ring, and by the whole path of the socket. */
 static void
 told_apart(void **state)
@@ -208,6 +225,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(fresh, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(left_by_a_killed_process, make_base, remove_base),
+		cmocka_unit_test_setup_teardown(left_to_the_next, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(told_apart, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(held_by_another, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(released, make_base, remove_base),

@@ -182,11 +182,17 @@ unref(struct inflight_file *f)
 }
 
 void
+inflight_file_leave(struct inflight_file *f)
+{
+	close(f->fd);
+	unref(f);
+}
+
+void
 inflight_file_remove(struct inflight_file *f)
 {
 	unlink(f->path);
-	close(f->fd);
-	unref(f);
+	inflight_file_leave(f);
 }
 
 void

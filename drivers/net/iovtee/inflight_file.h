@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The record of a virtqueue (lib/inflight.h) in a file: DIR/SOCKET-HASH-VRING. It is there as long as the queue is,
- * and is still there when the process was killed. All functions with the control lock held, unless they say
+ * and is still there when the process was killed, or has left the guest alone. All functions with the control lock held, unless they say
  * otherwise.
  */
 #ifndef IOVTEE_INFLIGHT_FILE_H
@@ -36,7 +36,10 @@ void inflight_file_close(struct inflight_file *f);
 /** The guest has all back: nobody needs the file any more. It stays mapped, until inflight_file_gone(). */
 void inflight_file_remove(struct inflight_file *f);
 
-/** The queue does not use the record any more, before or after inflight_file_remove(). Any thread. */
+/** The queue has nothing in hand, but its front end does not know where it is: leave the file for the next one. */
+void inflight_file_leave(struct inflight_file *f);
+
+/** The queue does not use the record any more, before or after inflight_file_remove() or _leave(). Any thread. */
 void inflight_file_gone(void *f);
 
 #endif

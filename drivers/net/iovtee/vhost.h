@@ -324,11 +324,17 @@ unsigned int vhost_wait_briefly_for_lent(const struct vhost_port *p, struct iovt
 struct inflight_file *vhost_open_record(struct vhost_port *p, uint16_t vring,
 	const struct iovt_vring_conf *ring, size_t bytes, struct iovt_inflight_conf *c);
 
-/** It was not made, and what a killed process has left of it is kept. */
+/** It was not made, and what an earlier process has left of it is kept. */
 void vhost_drop_record(struct inflight_file **file);
 
-/** The guest has all that the queue had: its record is removed. */
-void vhost_end_record(struct inflight_file **file);
+/**
+ * The queue has ended. Its record is removed, unless the application has stopped the port: nobody has told the front
+ * end then where the queue is, and that of a packed ring cannot find out.
+ *
+ * @param out the guest's buffers that are still inside the switch. With some, the record is removed, since it
+ *   changes when they come back.
+ */
+void vhost_end_record(const struct vhost_port *p, struct inflight_file **file, unsigned int out);
 
 /** The queue was made, and so many buffers that a killed process had were given back. */
 void vhost_report_resumed(const struct vhost_port *p, uint16_t queue, const char *direction,

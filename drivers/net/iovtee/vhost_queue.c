@@ -153,7 +153,7 @@ txq_down(struct vhost_txq *q)
 			"%s q%u: %u buffers are still inside the switch; the guest's memory stays "
 			"mapped until they are not",
 			p->data->name, q->queue, lent);
-	vhost_end_record(&q->record);
+	vhost_end_record(p, &q->record, lent);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_RX(q->queue), last_avail, last_used);
 	past = iovt_rxq_look(rxq).stats;
@@ -273,7 +273,7 @@ rxq_down(struct vhost_rxq *q)
 			"stays mapped until they are not",
 			p->data->name, q->queue, out);
 	add_tx_stats(&q->past, &stats);
-	vhost_end_record(&q->record);
+	vhost_end_record(p, &q->record, out);
 	if (p->vid >= 0)
 		rte_vhost_set_vring_base(p->vid, VHOST_VRING_TX(q->queue), last_avail, last_used);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Records of the guest's virtqueues, for the next process if this one is killed. */
+/* Records of the guest's virtqueues, for the next process if this one ends before the guest. */
 #include "fnv.h"
 #include "inflight_file.h"
 #include "log.h"
@@ -56,9 +56,13 @@ vhost_drop_record(struct inflight_file **file)
 }
 
 void
-vhost_end_record(struct inflight_file **file)
+vhost_end_record(const struct vhost_port *p, struct inflight_file **file, unsigned int out)
 {
-	if (*file != NULL)
+	bool front_end_waits = p->running && !p->started;
+
+	if (*file != NULL && front_end_waits && out == 0)
+		inflight_file_leave(*file);
+	else if (*file != NULL)
 		inflight_file_remove(*file);
 	*file = NULL;
 }
@@ -68,7 +72,7 @@ vhost_report_resumed(const struct vhost_port *p, uint16_t queue, const char *dir
 	uint64_t buffers)
 {
 	IOVTEE_LOG(INFO,
-		"%s q%u: the guest's %s ring goes on where a killed process left it; %" PRIu64
-		" buffers that it had were given back",
+		"%s q%u: the guest's %s ring goes on where it was left; %" PRIu64
+		" buffers that were in hand were given back",
 		p->data->name, queue, direction, buffers);
 }

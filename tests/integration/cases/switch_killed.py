@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The switch is killed under traffic, both ways, and another one takes its place: the guest goes on with the rings
-that it has. No buffer is lost or comes back twice, which the guest checks one by one; contents are intact; the path
+"""The switch is killed under traffic, both ways, or ends in order, and another one takes its place: the guest goes on
+with the rings that it has. No buffer is lost or comes back twice, which the guest checks one by one; contents are intact; the path
 is zero-copy again."""
 import os
 import random
@@ -12,6 +12,7 @@ from harness.process import wait_until
 from harness.registry import SOAK, cycles, test
 
 KILLS = 4 * SOAK
+ENDS = 2
 # As fast as it goes, and a driver that keeps what it has sent: buffers of both directions are in hand.
 FLOOD = {"rate": 0, "switch_app": ["--txd=4096"]}
 
@@ -21,7 +22,7 @@ def kill_switch(pvp, rng):
     pvp.wait_frames(500)
     time.sleep(rng.random() * 0.05)
     pvp.switch.kill()
-    pvp.guest.cmd("close")
+    pvp.guest.cmd("close", lost=1)
 
 
 def resumed(pvp):
@@ -68,6 +69,27 @@ def killed(bed, ring):
         check_equal(os.listdir(bed.path("state")), [], "records left behind")
     except Failure as failure:
         raise Failure(f"seed {seed}: {failure}") from None
+
+
+@test("switch-ended-packed")
+def ended(bed):
+    """Nothing is in hand then, but the front end was not told where its rings are, and a packed one does not say."""
+    bed.need_iovtee()
+    pvp = start(bed, "packed", options={"sleep": 1}, **FLOOD)
+    before = pvp.nic()
+    pvp.start_source()
+    for _ in range(ENDS):
+        check_zero_copy(pvp)
+        pvp.check_nic(before, 0, lost=1 << 60)
+        pvp.switch.quit()
+        pvp.guest.cmd("close", lost=1)
+        before = take_over(pvp)
+        check_equal(resumed(pvp), (0, 0), "buffers that were in hand")
+        pvp.start_source()
+        check_rings_whole(pvp)
+    check_zero_copy(pvp)
+    finish(pvp, before)
+    check_equal(os.listdir(bed.path("state")), [], "records left behind")
 
 
 @test("switch-without-records")
