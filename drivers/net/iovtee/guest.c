@@ -235,6 +235,11 @@ guest_dma_map(struct guest *g)
 	for (unsigned int i = 0; i < g->nr && ret == 0; i++)
 		ret = region_dma_map(g, &g->region[i]);
 	g->dma_ok = ret == 0;
+#ifdef IOVTEE_POST_AFTER_UNMAP
+	/* Wrong on purpose: tests/system/nic looks whether this is seen to fault. */
+	for (unsigned int i = 0; i < g->nr; i++)
+		region_dma_unmap(&g->region[i], g->dma);
+#endif
 	if (ret == 0)
 		return;
 	IOVTEE_LOG(ERR, "device %s cannot reach guest memory: %s%s", rte_dev_name(g->dma),

@@ -11,9 +11,10 @@ from pathlib import Path
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.join(HERE, "../../..")
-sys.path += [os.path.join(HERE, "../e1000e"), os.path.join(HERE, "..")]
+sys.path += [os.path.join(HERE, "../nic"), os.path.join(HERE, "..")]
 
 import dpdk_initramfs  # noqa: E402
+from vm import initramfs  # noqa: E402
 
 FOLDERS = ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "proc", "sys", "dev", "run/nf", "tmp", "etc")
 SHELL = (Path("/usr/bin/dash"), Path("/usr/bin/rm"))
@@ -35,8 +36,7 @@ def make(where):
     (root / "tmp").chmod(0o1777)
     dpdk_initramfs.copy_programs(root, _driver_folder())
     for program in SHELL:
-        dpdk_initramfs.copy(root, program)
-        dpdk_initramfs.copy_libraries(root, program)
+        initramfs.add_program(root, program)
     (root / "bin/sh").symlink_to("dash")
     return str(root)
 

@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One configuration: peer -> uplink -> switch -> vhost-user -> guest, and what is done with it."""
 import peer
-from guest import Guest
 from harness import accounts
 from harness.errors import check, check_equal
 from harness.process import wait_until
 from switch import AfPacket, Switch, Tap, Wire
+from vm.guest import Guest
+from vm.suite import figure
 
 BULK, SHORT_BULK = 16 << 20, 2 << 20
 ETHERNET_MTU = 1500
 IP_ICMP_HEADERS = 28
 IDLE_SECONDS, IDLE_INTERRUPTS = 2, 20  # the control console shares the line
 REBINDS = 3
+UNPLUGS = 2
 KILLS = 3
+FLOWS_PER_PAIR = 8  # so that none is likely to go without
 MAP_BUFFERS = 9
 LENT_SHARE = 0.9  # at moments too many are out: those are copied
 
 
 class Machine:
     """mergeable: the device offers VIRTIO_NET_F_MRG_RXBUF; client: the switch connects to a socket that
-    QEMU serves; properties: more ones of the virtio-net device; lends: packets are sent out of its memory."""
+    QEMU serves; properties: more ones of the virtio-net device; lends: packets are sent out of its memory; pairs: of
+    queues; name: for figures."""
 
-    def __init__(self, bed, boot, mergeable, mtu, client, properties, lends, port=()):
-        self.port = port
+    def __init__(self, name, bed, boot, mergeable, mtu, client, properties, lends, pairs, port=()):
+        self.name, self.port, self.pairs = name, port, pairs
         self.bed, self.boot, self.mtu, self.client = bed, boot, mtu, client
         self.properties = [f"mrg_rxbuf={'on' if mergeable else 'off'}", *properties]
         self.nic = Wire(bed) if lends else Tap() if mtu <= ETHERNET_MTU else AfPacket()
@@ -37,15 +41,9 @@ class Machine:
     def zero_copy(self):
         return self.mtu <= ETHERNET_MTU
 
-    # QEMU has no idea of a packed ring's state once its back end has gone without being asked; so with
-    # net_vhost too the guest's driver needs to be loaded anew then.
-    @property
-    def packed(self):
-        return "packed=on" in self.properties
-
     def start_switch(self):
         self.switch = Switch(self.bed, f"switch{self.switches}", self.iface, self.client, self.nic,
-                             self.mtu, self.port)
+                             self.mtu, self.port, self.pairs)
         self.switches += 1
         peer.configure(self.mtu)
 
@@ -54,16 +52,29 @@ class Machine:
         if not self.client:
             self.start_switch()
         self.guest = Guest(self.bed, self.boot, self.iface, serves=self.client, mtu=self.mtu,
-                           properties=self.properties)
+                           properties=self.properties, pairs=self.pairs)
         if self.client:
             self.start_switch()
-        return self.wait_up()
+        self.wait_up()
 
     def wait_up(self):
-        seconds = self.guest.wait_booted()
+        self.tell(f"booted in {self.guest.wait_booted():.1f} s")
+        self.configure()
+
+    def configure(self):
+        """A driver that has just been loaded; it begins with a queue pair for each CPU."""
+        if self.pairs > 1:
+            self.guest.use_pairs(self.pairs)
         self.guest.configure(self.mtu)
         self.wait_link()
-        return seconds
+
+    def use_pairs(self, pairs):
+        self.guest.use_pairs(pairs)
+        self.switch.used = pairs
+        self.wait_link()
+
+    def tell(self, text):
+        figure(f"{self.name}: {text}")
 
     def wait_link(self):
         """Wait until the switch works on the guest's queue, and the guest has noticed."""
@@ -81,7 +92,7 @@ class Machine:
             sizes.append(largest + 1)
         for size in sizes:
             peer.ping(self.guest, size)
-        return sizes
+        self.tell(f"pings of {', '.join(map(str, sizes))} bytes answered")
 
     def exchange(self, size):
         """TCP both ways; returns the counters' growth on the way to the guest, and the speeds."""
@@ -92,14 +103,14 @@ class Machine:
         return grown, to_guest, from_guest
 
     def check_exchange(self, size):
-        """TCP both ways, without a copy if the guest's buffers allow it; returns what to say."""
+        """TCP both ways, without a copy if the guest's buffers allow it."""
         packets, lent = self.switch.sent_in_place()
         grown, to_guest, from_guest = self.exchange(size)
         said = f"{to_guest:.1f} and {from_guest:.1f} MB/s, {self.check_share(grown)}"
         said += self.check_sent(size, packets, lent)
         self.check_checksums()
         self.switch.check_accounts()
-        return said
+        self.tell(said)
 
     def check_share(self, grown):
         zero_copy, copied = grown["zero_copy_packets"], grown["copied_packets"]
@@ -136,14 +147,44 @@ class Machine:
         check_equal(self.guest.counter("rx_errors"), 0, "rx_errors of the guest")
 
 
-# The cases, each with a machine that is up; they return what to say about it, or raise Failure.
+# The cases, each with a machine that is up; they print figures, or raise Failure.
 
 def ping(machine):
-    return f"{', '.join(map(str, machine.ping_all_sizes()))} bytes"
+    machine.ping_all_sizes()
 
 
 def tcp(machine):
-    return machine.check_exchange(BULK)
+    machine.check_exchange(BULK)
+
+
+def iperf3(machine):
+    """The usual measure, in each direction, with a connection for each queue pair at least; figures only of what an
+    emulated CPU does."""
+    for reverse in (False, True):
+        sent, received, retransmits = peer.iperf3(machine.guest, max(2, machine.pairs), reverse)
+        check(received > 0, "iperf3 has received nothing")
+        direction = "from" if reverse else "to"
+        machine.tell(f"iperf3 {direction} the guest: {received / 1e6:.0f} of {sent / 1e6:.0f} Mbit/s, "
+                     f"{retransmits} retransmits")
+    machine.check_checksums()
+    machine.switch.check_accounts()
+
+
+def queues(machine):
+    """The guest uses fewer queue pairs and more again, under traffic; each one in use receives and sends."""
+    with peer.Noise() as noise:
+        for pairs in (1, machine.pairs // 2, machine.pairs):
+            noise.check_flows()
+            machine.use_pairs(pairs)
+    sides = ("tx", "rx")
+    before = {side: [machine.switch.queue(n, side) for n in range(machine.pairs)] for side in sides}
+    peer.iperf3(machine.guest, FLOWS_PER_PAIR * machine.pairs, False)
+    peer.iperf3(machine.guest, FLOWS_PER_PAIR * machine.pairs, True)
+    for side, name in zip(sides, ("zero_copy_packets", "packets")):
+        grown = [machine.switch.queue(n, side)[name] - before[side][n][name] for n in range(machine.pairs)]
+        machine.tell(f"{side} {name} by queue: {grown}")
+        check(min(grown) > 0, f"a queue has not been used: {side} {name} {grown}")
+    after(machine)
 
 
 def interrupts(machine):
@@ -156,8 +197,8 @@ def interrupts(machine):
     idle = guest.interrupts()
     guest.run(f"sleep {IDLE_SECONDS}")
     idle = guest.interrupts() - idle
+    machine.tell(f"{raised} interrupts for {packets} packets, {idle} in {IDLE_SECONDS} idle seconds")
     check(idle <= IDLE_INTERRUPTS, f"{idle} interrupts in {IDLE_SECONDS} idle seconds")
-    return f"{raised} for {packets} packets, {idle} in {IDLE_SECONDS} idle seconds"
 
 
 def rebind_once(machine, meanwhile=lambda: None):
@@ -167,7 +208,7 @@ def rebind_once(machine, meanwhile=lambda: None):
     meanwhile()
     machine.switch.check_left()
     guest.run(f"echo {device} > {driver}/bind")
-    guest.configure(machine.mtu)
+    machine.configure()
 
 
 def rebind(machine):
@@ -177,7 +218,23 @@ def rebind(machine):
             noise.check_flows()
             rebind_once(machine, noise.check_flows)
         noise.check_flows()
-    return f"{REBINDS} times among {noise.sent} frames; {after(machine)}"
+    machine.tell(f"{REBINDS} times among {noise.sent} frames")
+    after(machine)
+
+
+def unplug(machine):
+    """The device is pulled and plugged in again, under traffic."""
+    with peer.Noise() as noise:
+        for _ in range(UNPLUGS):
+            noise.check_flows()
+            machine.guest.unplug()
+            machine.switch.check_left()
+            noise.check_flows()
+            machine.guest.plug()
+            machine.configure()
+        noise.check_flows()
+    machine.tell(f"{UNPLUGS} times among {noise.sent} frames")
+    after(machine)
 
 
 def reboot(machine):
@@ -185,41 +242,43 @@ def reboot(machine):
     with peer.Noise() as noise:
         noise.check_flows()
         machine.guest.reset()
-        seconds = machine.wait_up()
+        machine.wait_up()
         noise.check_flows()
-    return f"up after {seconds:.1f} s and {noise.sent} frames; {after(machine)}"
+    after(machine)
 
 
 def restart_switch(machine):
-    """The switch ends in order and comes back, the guest waits."""
+    """The switch ends in order and comes back, the guest waits. QEMU has no idea of a packed ring's state once its
+    back end has gone without being asked; the records have."""
     machine.switch.quit()
     machine.switch.check_none_late()
     machine.start_switch()
-    if machine.packed:
-        machine.wait_link()
-        rebind_once(machine)
-    return after(machine)
+    after(machine)
+    check_ring_whole(machine)
 
 
 def kill_switch(machine):
     """The switch is killed under traffic, having used buffers out of order, of which QEMU knows nothing. Its
     successor knows from the records; the guest's driver notices nothing."""
-    said = []
     for _ in range(KILLS):
         with peer.Noise() as noise:
             noise.check_flows()
             machine.switch.kill()
         machine.start_switch()
-        said.append(after(machine))
+        after(machine)
+        check_ring_whole(machine)
+
+
+def check_ring_whole(machine):
+    """Linux's driver says what it does not like."""
     check("is not a head" not in machine.guest.run("dmesg"), "the guest's ring is broken")
-    return "; ".join(said)
 
 
 def after(machine):
     """The link works as before, zero-copy included."""
     machine.wait_link()
     peer.ping(machine.guest, 56)
-    return machine.check_exchange(SHORT_BULK)
+    machine.check_exchange(SHORT_BULK)
 
 
 def power_off(machine):
@@ -230,8 +289,8 @@ def power_off(machine):
         machine.switch.check_left()
         noise.check_flows()
     machine.switch.quit()
-    return f"{noise.sent} frames"
 
 
-CASES = {"ping": ping, "tcp": tcp, "interrupts": interrupts, "rebind": rebind, "reboot": reboot,
+CASES = {"boot": Machine.start, "ping": ping, "tcp": tcp, "iperf3": iperf3, "queues": queues,
+         "interrupts": interrupts, "rebind": rebind, "unplug": unplug, "reboot": reboot,
          "switch-restart": restart_switch, "switch-kill": kill_switch, "power-off": power_off}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The other end: this process's own network stack, in a private namespace, behind the uplink."""
 import hashlib
+import json
 import random
 import re
 import socket
@@ -8,16 +9,17 @@ import subprocess
 import threading
 import time
 
-from guest import ADDRESS as GUEST_ADDRESS, MAC as GUEST_MAC
-from harness.errors import check, check_equal
+from harness.errors import Failure, check, check_equal
 from harness.linux import CLONE_NEWNET, unshare
 from harness.process import wait_until
+from vm.guest import ADDRESS as GUEST_ADDRESS, MAC as GUEST_MAC
 
 ADDRESS = "10.9.0.1"
 MAC = "02:00:00:00:00:02"
 INTERFACE = "peer0"
 TO_GUEST_PORT, FROM_GUEST_PORT = 5001, 5002
 TRANSFER_SECONDS = 30
+IPERF3_PORT, IPERF3_SECONDS = 5201, 3
 ETHERTYPE_EXPERIMENTAL = "88b5"
 NOISE_FRAMES, NOISE_PAUSE = 8, 0.004
 
@@ -68,10 +70,7 @@ def send_bulk(guest, size):
     payload = random.Random(size).randbytes(size)
     digest = hashlib.sha256(payload).hexdigest()
     guest.run(f"nc -l -p {TO_GUEST_PORT} > /tmp/bulk 2> /tmp/nc.error &")
-    # In state LISTEN, 0A.
-    wait_until(lambda: guest.number("cat /proc/net/tcp /proc/net/tcp6 | "
-                                    f"grep -c ':{TO_GUEST_PORT:04X} 0*:0000 0A' || true"),
-               5, "the guest to listen")
+    guest.wait_listening(TO_GUEST_PORT)
     start = time.monotonic()
     with socket.create_connection((GUEST_ADDRESS, TO_GUEST_PORT), TRANSFER_SECONDS) as connection:
         connection.sendall(payload)
@@ -96,6 +95,20 @@ def receive_bulk(guest, size, digest):
             received = _receive_all(connection)
     check_equal(received, (size, digest), "length and SHA-256 of what the guest sent")
     return size / (time.monotonic() - start) / 1e6
+
+
+def iperf3(guest, connections, reverse):
+    """Returns bits a second sent and received, and retransmits; reverse: from the guest."""
+    guest.run("iperf3 --server --one-off > /tmp/iperf3.log 2>&1 &")
+    guest.wait_listening(IPERF3_PORT)
+    done = subprocess.run(["iperf3", "--client", GUEST_ADDRESS, "--time", str(IPERF3_SECONDS), "--json",
+                           "--parallel", str(connections), *(["--reverse"] if reverse else [])],
+                          capture_output=True, text=True, timeout=TRANSFER_SECONDS)
+    result = json.loads(done.stdout)
+    if "error" in result:
+        raise Failure(f"iperf3: {result['error']}")
+    end = result["end"]
+    return end["sum_sent"]["bits_per_second"], end["sum_received"]["bits_per_second"], end["sum_sent"]["retransmits"]
 
 
 class Noise:

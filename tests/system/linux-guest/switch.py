@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The switch: stock testpmd with the plugin's two ports, forwarding between them."""
 import peer
-from guest import MAC
 from harness import accounts, capture
 from harness.errors import Failure, check, check_equal
 from harness.process import wait_until
 from harness.testpmd import Testpmd
+from vm.guest import MAC
 
 UPLINK, VHOST = "net_iovtee_uplink0", "net_iovtee_vhost0"
 START_SECONDS = 30
@@ -74,17 +74,18 @@ class Wire(Nic):
 
 
 class Switch(Testpmd):
-    """port: more devargs of the guest's port."""
+    """port: more devargs of the guest's port; pairs: its queue pairs."""
 
-    def __init__(self, bed, name, iface, client, nic, mtu, port=()):
+    def __init__(self, bed, name, iface, client, nic, mtu, port=(), pairs=1):
         mbuf = SMALL_MBUF if mtu <= 1500 else JUMBO_MBUF
+        self.pairs = self.used = pairs
         super().__init__(
             bed, name,
             [f"{UPLINK},dev({nic.devargs})",
              ",".join([f"{VHOST},iface={iface},client={int(client)},uplink={UPLINK},trust=1,mac={MAC}",
-                       f"state={bed.path('state')}", *port])],
+                       f"queues={pairs}", f"state={bed.path('state')}", *port])],
             plugins=[bed.session.plugin("iovtee")], eal=["--iova-mode=va"],
-            app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=8192",
+            app=[f"--mbuf-size={mbuf}", "--total-num-mbufs=16384", f"--rxq={pairs}", f"--txq={pairs}",
                  f"--tx-offloads={MULTI_SEGS * nic.lends | CARRIES * ('tx-offload=tso' in port):#x}"])
         # Not the prompt, which a guest that connects just then may split: it is written by letters.
         self.wait_output("\nDone\n", START_SECONDS)
@@ -101,15 +102,25 @@ class Switch(Testpmd):
         for command in (f"port stop {port}", f"port config {port} {what}", f"port start {port}"):
             self.send(command)
 
-    def counters(self):
-        """Of the vhost port's one receive queue, as the guest sees it."""
-        return {name[len("tx_q0_"):]: value for name, value in self.xstats(VHOST).items()
-                if name.startswith("tx_q0_")}
+    def queue(self, number, side):
+        """Counters of one queue pair: side "tx" is what the guest receives, "rx" what it sends."""
+        prefix = f"{side}_q{number}_"
+        counters = self.telemetry.ask("/iovtee/queue", self.port(VHOST), number)
+        return {name.removeprefix(prefix): value for name, value in counters.items() if name.startswith(prefix)}
+
+    def counters(self, side="tx"):
+        """Of all queue pairs together; mapped is 1 if all are that the guest uses."""
+        queues = [self.queue(number, side) for number in range(self.pairs)]
+        total = {name: sum(queue[name] for queue in queues) for name in queues[0]}
+        if side == "tx":
+            total["mapped"] = min(queue["mapped"] for queue in queues[:self.used])
+            total["map_reason"] = max(queue["map_reason"] for queue in queues[:self.used])
+        return total
 
     def sent_in_place(self):
         """Packets of the guest's, and how many of them left out of its memory."""
-        counters = self.xstats(VHOST)
-        return counters["rx_q0_packets"], counters["rx_q0_borrowed"]
+        counters = self.counters("rx")
+        return counters["packets"], counters["borrowed"]
 
     def check_accounts(self):
         """Every buffer is accounted for, and none was late. When little is going on: the counters

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 FOLDERS = ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "modules",
            "proc", "sys", "dev", "tmp", "run", "share")
@@ -30,7 +31,7 @@ def _load_order(folder, names):
 
 def make_root(root, *, busybox, module_folder, modules, scripts):
     """A fresh root folder: the modules numbered in the order in which they are to be loaded, the
-    scripts at its top."""
+    scripts, {name: file}, at its top."""
     shutil.rmtree(root, ignore_errors=True)
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
@@ -42,8 +43,36 @@ def make_root(root, *, busybox, module_folder, modules, scripts):
     (root / "bin/sh").symlink_to("busybox")
     for number, module in enumerate(_load_order(module_folder, modules)):
         shutil.copy2(module, root / "modules" / f"{number:02}-{module.name}")
-    for script in scripts:
-        shutil.copy2(script, root / script.name)
+    for name, script in scripts.items():
+        shutil.copy2(script, root / name)
+
+
+def copy(root, path):
+    """Copy a file to the same place below root, with the links that lead to it."""
+    path = Path(os.path.realpath(path.parent)) / path.name
+    target = root / path.relative_to("/")
+    if os.path.lexists(target):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        target.symlink_to(os.readlink(path))
+        copy(root, path.parent / os.readlink(path))
+    else:
+        shutil.copy2(path, target)
+
+
+def copy_libraries(root, path):
+    listing = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+    if "not found" in listing:
+        raise FileNotFoundError(f"{path} misses libraries: {listing}")
+    for library in re.findall(r"(/\S+) \(0x", listing):
+        copy(root, Path(library))
+
+
+def add_program(root, path):
+    """A program or library of this machine, and all that it links, each where it is here."""
+    copy(root, path)
+    copy_libraries(root, path)
 
 
 def pack(root, image, busybox):

@@ -1,48 +1,51 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The emulated machine: q35 with a real IOMMU (DMA remapping) and an e1000e NIC on a socket."""
+"""The emulated machine: q35 with one NIC on a socket, behind an IOMMU (DMA remapping) unless none is wanted."""
+import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
+from harness.errors import Failure
 from traffic import NIC_SOCKET, PEER_SOCKET
 
 # From the machine's start until it is off.
-RUN_SECONDS = 160
+RUN_SECONDS = 240
 NIC_MAC = "52:54:00:00:00:10"
 NF_MAC = "52:54:00:00:00:aa"
-
-
-class MachineError(Exception):
-    """The machine or what runs in it went wrong; the message says where to look."""
+# QEMU's igb does not work in every slot.
+NIC_SLOT = 4
 
 
 class Machine:
     """Use with `with`: the machine is gone afterwards, whatever happened.
 
-    All its files lie in the working folder.
-    """
+    All its files lie in the working folder. emulator: vm.packages.Emulator; nic: a device of QEMU's, with
+    properties; settings: for the scenario."""
 
-    def __init__(self, qemu, kernel, initramfs, settings):
+    def __init__(self, emulator, kernel, initramfs, nic, iommu, settings):
         self.folder = Path.cwd()
         self.share = self.folder / "share"
         self.share.mkdir()
+        settings = {"nic": f"0000:00:{NIC_SLOT:02x}.0", **settings}
         (self.share / "settings").write_text(
             "".join(f"{name}='{value}'\n" for name, value in settings.items()))
+        self.environment = {**os.environ, **emulator.env}
         self.command = [
             # The kernel kills QEMU if this process dies without cleaning up.
-            "nice", "-n", "10", "setpriv", "--pdeathsig", "KILL", qemu,
+            "nice", "-n", "10", "setpriv", "--pdeathsig", "KILL", str(emulator.path), *emulator.args,
             "-nodefaults", "-no-reboot", "-display", "none", "-serial", "file:console.log",
             "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
             "-smp", "2", "-m", "2048",
-            "-kernel", kernel, "-initrd", initramfs,
+            "-kernel", str(kernel), "-initrd", str(initramfs),
             # no_timer_check: on a busy host the timer seems broken, and the kernel panics.
-            "-append", "console=ttyS0 quiet panic=-1 no_timer_check hugepages=256 "
-                       "intel_iommu=on iommu.strict=1",
+            "-append", "console=ttyS0 quiet panic=-1 no_timer_check hugepages=256"
+                       + (" intel_iommu=on iommu.strict=1" if iommu else ""),
             # 39 bits, the default, do not reach DPDK's virtual addresses (0x7f...).
-            "-device", "intel-iommu,intremap=on,aw-bits=48",
+            *(["-device", "intel-iommu,intremap=on,aw-bits=48"] if iommu else []),
             "-netdev", f"dgram,id=net,local.type=unix,local.path={NIC_SOCKET},"
                        f"remote.type=unix,remote.path={PEER_SOCKET}",
-            "-device", f"e1000e,netdev=net,mac={NIC_MAC},addr=0x10",
+            "-device", f"{nic},netdev=net,mac={NIC_MAC},addr={NIC_SLOT:#x}",
             "-fsdev", "local,id=share,path=share,security_model=none",
             "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
             "-trace", "vtd_dmar_fault", "-D", "trace.log",
@@ -54,7 +57,7 @@ class Machine:
         self.deadline = time.monotonic() + RUN_SECONDS
         with (self.folder / "qemu.log").open("w") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log, env=self.environment)
         return self
 
     def __exit__(self, *_):
@@ -76,9 +79,9 @@ class Machine:
             return True
         if self.process.poll() is not None:
             reason = self.status().get("failed", "see console.log")
-            raise MachineError(f"it ended before '{key}': {reason}")
+            raise Failure(f"the machine ended before '{key}': {reason}; its files are in {self.folder}")
         if time.monotonic() > self.deadline:
-            raise MachineError(f"no '{key}' in time (reported: {self.status()})")
+            raise Failure(f"no '{key}' in time (reported: {self.status()})")
         return False
 
     def wait_for(self, key):
@@ -92,8 +95,15 @@ class Machine:
         try:
             self.process.wait(max(0, self.deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise MachineError("it did not power off in time") from None
+            raise Failure("the machine did not power off in time") from None
 
     def log(self, name):
         path = self.folder / name
         return path.read_text(errors="replace") if path.exists() else ""
+
+
+def fresh_folder(folder):
+    """Empty, and the working folder: names of sockets are short there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.chdir(folder)

@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The emulated machine's root file system: this machine's own DPDK, busybox and kernel modules.
 
-Every library keeps the path and the links that it has here. So a driver that dpdk-testpmd links
-and that EAL opens again from its driver folder is one inode, is loaded once, and its constructors
-run once (a second copy panics: "tailq is already registered").
+A driver that dpdk-testpmd links and that EAL opens again from its driver folder is one inode, is loaded once, and
+its constructors run once (a second copy panics: "tailq is already registered").
 """
-import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from vm import initramfs
@@ -16,40 +12,17 @@ from vm import initramfs
 # stdbuf lets testpmd write its log line by line.
 PROGRAMS = ("/usr/bin/dpdk-testpmd", "/usr/bin/stdbuf", "/usr/libexec/coreutils/libstdbuf.so")
 DRIVERS = ("bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_vhost", "net_virtio")
-MODULES = ("virtio_pci", "9p", "9pnet_virtio", "vfio", "vfio_iommu_type1", "vfio_pci")
+MODULES = ("virtio_pci", "9p", "9pnet_virtio", "vfio", "vfio_iommu_type1", "vfio_pci", "uio", "uio_pci_generic")
 # EAL refuses a plugin below a world-writable folder.
 PLUGIN_FOLDER = Path("/usr/lib/iovtee")
-
-
-def copy(root, path):
-    """Copy a file to the same place below root, with the links that lead to it."""
-    path = Path(os.path.realpath(path.parent)) / path.name
-    target = root / path.relative_to("/")
-    if os.path.lexists(target):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_symlink():
-        target.symlink_to(os.readlink(path))
-        copy(root, path.parent / os.readlink(path))
-    else:
-        shutil.copy2(path, target)
-
-
-def copy_libraries(root, path):
-    listing = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
-    if "not found" in listing:
-        raise FileNotFoundError(f"{path} misses libraries: {listing}")
-    for library in re.findall(r"(/\S+) \(0x", listing):
-        copy(root, Path(library))
 
 
 def copy_programs(root, driver_folder):
     drivers = [link for name in DRIVERS for link in driver_folder.glob(f"librte_{name}.so.*")]
     for binary in (*map(Path, PROGRAMS), *sorted(drivers)):
-        copy(root, binary)
-        copy_libraries(root, binary)
+        initramfs.add_program(root, binary)
     # glibc opens it by name when a thread is cancelled.
-    copy(root, Path("/lib/x86_64-linux-gnu/libgcc_s.so.1"))
+    initramfs.copy(root, Path("/lib/x86_64-linux-gnu/libgcc_s.so.1"))
 
 
 def build(image, *, scripts, busybox, module_folder, driver_folder, plugins=()):
@@ -59,7 +32,7 @@ def build(image, *, scripts, busybox, module_folder, driver_folder, plugins=()):
                         scripts=scripts)
     copy_programs(root, driver_folder)
     for plugin in plugins:
-        copy_libraries(root, plugin)
+        initramfs.copy_libraries(root, plugin)
         target = root / PLUGIN_FOLDER.relative_to("/") / plugin.name
         target.parent.mkdir(exist_ok=True)
         shutil.copy2(plugin, target)
