@@ -27,7 +27,7 @@ class _Vswitchd(Process):
 
 
 class Ovs(DpdkPorts):
-    def __init__(self, bed, plugins, config=()):
+    def __init__(self, bed, plugins, config=(), eal=()):
         if not os.path.exists(VSWITCHD):
             raise Skip(f"{VSWITCHD} is not installed (package openvswitch-switch-dpdk)")
         self.bed = bed
@@ -36,7 +36,7 @@ class Ovs(DpdkPorts):
         self.db = "unix:" + bed.path("db.sock")
         hugepages.ensure(HUGE_MB)
         self._start_database()
-        extra = " ".join(eal_args("ovs", plugins))
+        extra = " ".join([*eal_args("ovs", plugins), *eal])
         self.runtime = runtime_dir(bed, "ovs")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                    f"other_config:dpdk-socket-limit={HUGE_MB}",
