@@ -82,7 +82,7 @@ struct uplink {
 	uint16_t phys_port;
 	uint16_t max_frame; /* devarg */
 	bool own_phys;      /* dev(...): created by us, removed by us */
-	bool own_memory;    /* the driver receives into memory beside its mbufs, wherever they point */
+	bool own_memory; /* the driver receives into memory beside its mbufs, wherever they point */
 	bool started;
 	bool keeps_buffers; /* posted ones, whatever is done to port and queue */
 	bool keeps_reta;    /* seen: a restart of the physical port leaves the RSS table as it is */
