@@ -4,24 +4,12 @@ given as type=dpdk. Run by tests/integration/run."""
 from cases import guest_asks, offload
 from harness import accounts, pcap
 from harness.errors import check, check_equal
-from harness.ovs import Ovs
+from harness.ovs import OvsPvp
 from harness.packets import TCP, Packet, check_segments
 from harness.process import wait_until
-from harness.pvp import Pvp
 from harness.registry import test
 
 RATE = 20000
-
-
-class OvsPvp(Pvp):
-    config = ()
-
-    def _start_switch(self, uplink, vhost):
-        ovs = Ovs(self.bed, self.bed.plugins(), self.config)
-        ovs.add_port("uplink", uplink, self.queues)
-        ovs.add_port("guest", vhost, self.guest_queues)
-        ovs.forward("uplink", "guest")
-        return ovs
 
 
 class TsoPvp(OvsPvp):
@@ -29,6 +17,8 @@ class TsoPvp(OvsPvp):
 
 
 def run(bed, switch=OvsPvp, **config):
+    if bed.ports == "iovtee":
+        config = {"headroom": "guest", **config}  # the guest is a DPDK application
     pvp = switch(bed, rate=RATE, **config)
     pvp.start_nf()
     pvp.run_all()

@@ -53,10 +53,13 @@ def is_unicast(frame):
 
 
 def _flow(frame):
-    """Addresses, protocol and ports: what no switch may reorder."""
-    if frame[12:14] != b"\x08\x00":
-        return frame[:14]
-    return frame[:14] + frame[23:24] + frame[26:38]
+    """Addresses, tags, protocol and ports: what no switch may reorder."""
+    at = 14
+    while frame[at - 2:at] == b"\x81\x00":
+        at += 4
+    if frame[at - 2:at] != b"\x08\x00":
+        return frame[:at]
+    return frame[:at] + frame[at + 9:at + 10] + frame[at + 12:at + 24]
 
 
 def by_flow(frames):
@@ -113,6 +116,7 @@ def check_flows_in_order(got, want):
     got_flows, want_flows = by_flow(got), by_flow(want)
     for flow, frames in got_flows.items():
         if flow not in want_flows:
-            raise Failure(f"{len(frames)} frames of a flow that was not sent came back")
+            raise Failure(f"{len(frames)} frames of a flow that was not sent came back, the first is "
+                          f"{frames[0][:64].hex()}")
         check_in_order(frames, want_flows[flow])
     return len(want) - len(got)

@@ -96,16 +96,24 @@ class Pvp:
         switch.cmd("start")
         return switch
 
-    def start_nf(self, queues=1, mode="macswap retry", queue_size=QUEUE_SIZE, packed=False, app=(), workers=1):
+    def start_nf(self, mode="macswap retry", **options):
+        self.spawn_nf(**options)
+        return self.nf_ready(mode)
+
+    def spawn_nf(self, queues=1, queue_size=QUEUE_SIZE, packed=False, app=(), workers=1):
+        """A guest that listens is ready when the switch has connected."""
         name = f"nf{self._nf_count}"
         self._nf_count += 1
         self.nf = Testpmd(
             self.bed, name, [f"net_virtio_user0,path={self.socket},queues={queues},"
-                             f"queue_size={queue_size},mac={NF_MAC},packed_vq={packed:d}"],
+                             f"queue_size={queue_size},mac={NF_MAC},packed_vq={packed:d}{',server=1' * self.client}"],
             eal=["--single-file-segments"],
             # What came before "start" is traffic too: testpmd would throw it away.
             app=["--no-flush-rx", f"--rxq={queues}", f"--txq={queues}", f"--rxd={queue_size}",
-                 f"--txd={queue_size}", *app], workers=workers).ready()
+                 f"--txd={queue_size}", *app], workers=workers)
+
+    def nf_ready(self, mode="macswap retry"):
+        self.nf.ready()
         self.nf.cmd(f"set fwd {mode}")
         self.nf.cmd("set burst tx delay 10 retry 100000")
         self.nf.cmd("start")

@@ -4,6 +4,7 @@ import importlib
 import os
 import time
 
+# Of tests/integration/run.
 MODULES = ("cases.comparison", "cases.pvp", "cases.guest_sends", "cases.transmit", "cases.offload", "cases.guest_asks",
            "cases.queues", "cases.slow", "cases.restart", "cases.kill", "cases.connect", "cases.flush",
            "cases.kernel_port", "cases.pool",
@@ -48,7 +49,7 @@ def test(name, seconds=SECONDS):
     return register
 
 
-def load():
-    for module in MODULES:
+def load(modules):
+    for module in modules:
         importlib.import_module(module)
     return _tests
