@@ -19,7 +19,7 @@ iovt_lend_again(struct iovt_rxq *q, struct iovt_buf *buf)
 /*
  * May a NIC fill this chain? One descriptor, or a header descriptor and one that follows it in
  * memory; in one region, contiguous for the device, and large enough for whatever the NIC writes,
- * since a NIC must never be able to write outside a descriptor.
+ * since a NIC must never be able to write outside a descriptor. What the switch may write before it is in the region.
  */
 static bool
 bindable(struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_buf *buf)
@@ -36,7 +36,7 @@ bindable(struct iovt_rxq *q, const struct iovt_segs *segs, struct iovt_buf *buf)
 	}
 	if (iovt_unlikely(len < q->bind_min || q->bind_min > IOVT_LEND_LEN_MAX))
 		return false;
-	r = iovt_guest_mem_find(q->mem, gpa, len);
+	r = iovt_guest_mem_find(q->mem, gpa - q->front, (uint64_t)len + q->front);
 	if (iovt_unlikely(r == NULL))
 		return false;
 	q->region = r;

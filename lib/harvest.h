@@ -48,14 +48,16 @@ iovt_lend_simple(struct iovt_rxq *q, const enum iovt_ring_format f, size_t first
 	const struct iovt_vring vr = iovt_vq_copy(&q->vr, f);
 	const struct iovt_desc_range range = iovt_vq_range(&vr, f, IOVT_TO_GUEST, q->bind_min,
 		IOVT_LEND_LEN_MAX);
-	const uint64_t gpa = r->gpa, room = r->size - IOVT_LEND_LEN_MAX, iova = r->iova;
-	uint8_t *const va = r->va;
+	/* From the first byte on that a buffer may begin with. */
+	const uint64_t gpa = r->gpa + q->front, iova = r->iova + q->front;
+	const uint64_t room = r->size - IOVT_LEND_LEN_MAX - q->front;
+	uint8_t *const va = r->va + q->front;
 	struct iovt_binding *const binding = q->binding;
 	uint16_t *const taken = q->taken;
 	const size_t nr_taken = q->nr_taken, mask = q->taken_mask;
 	size_t k;
 
-	if (iovt_unlikely(r->iova_pages != NULL || r->size < IOVT_LEND_LEN_MAX ||
+	if (iovt_unlikely(r->iova_pages != NULL || r->size < IOVT_LEND_LEN_MAX + q->front ||
 		    q->bind_min > IOVT_LEND_LEN_MAX))
 		return 0;
 	for (k = 0; k < n; k++) {

@@ -67,6 +67,7 @@ iovt_rxq_create(const struct iovt_rxq_conf *conf, struct iovt_rxq **out)
 		.mergeable = conf->mergeable,
 		.lend_max = conf->lend_max,
 		.unbindable_at = -1,
+		.front = conf->front,
 		.bind_min = conf->hdr_len + conf->nic_max,
 		.taken_mask = taken - 1,
 		.reclaimed = zalloc_lines(ring.size * sizeof(*q->reclaimed)),

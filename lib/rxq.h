@@ -66,6 +66,7 @@ struct iovt_rxq_conf {
 	uint8_t hdr_len;   /* 12, or 10 for a guest without VERSION_1 and MRG_RXBUF */
 	bool mergeable;    /* MRG_RXBUF negotiated: a packet may take several buffers */
 	uint32_t nic_max;  /* largest number of bytes that the NIC may write for one frame */
+	uint16_t front;    /* bytes before a lent buffer that are written to as well */
 	struct iovt_dirty_log log;
 	struct iovt_inflight_conf inflight; /* its record has iovt_rxq_record_bytes() */
 	/* Called once when the queue is put and its last buffer is back; must not block. */
@@ -86,6 +87,7 @@ struct iovt_rxq {
 	uint16_t nr_reclaimed;
 	uint16_t nr_taken;      /* chains taken from the ring and not given back, free running */
 	uint16_t unbindable_at; /* value of nr_taken at that chain */
+	uint16_t front;         /* bytes before a bindable buffer that are in its region, too */
 	uint32_t bind_min;      /* bytes that a bindable buffer holds at least */
 	uint32_t taken_mask;
 	struct iovt_vring vr;

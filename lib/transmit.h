@@ -88,8 +88,8 @@ iovt_tx_ready(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n)
 }
 
 /*
- * The common case: packets in a single descriptor, in the region where the last one was and not at its very
- * end. Read and checked, up to n of them, and their data on its way to the cache.
+ * The common case: packets in a single descriptor, in the region where the last one was and neither at its very
+ * end nor, if they may be borrowed, so near to its beginning that what is written before one would be outside. Read and checked, up to n of them, and their data on its way to the cache.
  */
 IOVT_INLINE size_t
 iovt_tx_look(const struct iovt_txq *q, const enum iovt_ring_format f, const struct iovt_vring *vr,
@@ -99,11 +99,11 @@ iovt_tx_look(const struct iovt_txq *q, const enum iovt_ring_format f, const stru
 	const uint32_t hdr_len = q->hdr_len, max = hdr_len + room;
 	const struct iovt_desc_range range = iovt_vq_range(vr, f, IOVT_FROM_GUEST,
 		hdr_len + IOVT_TX_LEN_MIN, max);
-	const uint64_t gpa = r->gpa, last = r->size - max;
-	const uint8_t *const va = r->va + hdr_len;
+	const uint64_t gpa = r->gpa + q->front, last = r->size - max - q->front;
+	const uint8_t *const va = r->va + q->front + hdr_len;
 	size_t k;
 
-	if (iovt_unlikely(r->size < max))
+	if (iovt_unlikely(r->size < max + q->front))
 		return 0;
 	for (k = 0; k < n; k++) {
 		struct iovt_simple s;

@@ -40,6 +40,7 @@ iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out)
 		.hdr_len = conf->hdr_len,
 		.log = conf->log,
 		.borrow_max = conf->borrow_max,
+		.front = conf->front,
 		.loan = iovt_inflight_entries(record),
 		.own_record = conf->inflight.record == NULL ? record : NULL,
 		.resumed = resumed >= 0,

@@ -60,7 +60,8 @@ struct iovt_txq_conf {
 	struct iovt_vring_conf ring;
 	uint8_t hdr_len; /* of the virtio-net header: 12, or 10 without VERSION_1 and MRG_RXBUF */
 	struct iovt_dirty_log log;
-	uint16_t borrow_max;                /* packets that may be out at once, 0: all are copied */
+	uint16_t borrow_max; /* packets that may be out at once, 0: all are copied */
+	uint16_t front;      /* bytes before a borrowed buffer that are written to as well */
 	struct iovt_inflight_conf inflight; /* its record has iovt_txq_record_bytes() */
 	/* Called once when the queue is destroyed and its last packet is back; must not block. */
 	void (*release)(void *ctx);
@@ -78,6 +79,7 @@ struct iovt_txq {
 	bool destroyed;
 	bool resumed; /* from a killed process; the guest may wait to be notified */
 	uint16_t borrow_max;
+	uint16_t front;
 	uint16_t nr_borrowed;
 	struct iovt_loan *loan; /* [size], by id: entries of the record */
 	void *own_record;       /* NULL: the caller's is used */

@@ -111,6 +111,27 @@ limit(const struct bed_conf *conf)
 	send_bed_free(b);
 }
 
+/* What a switch may write before a packet stays within the packet's region. */
+static void
+front(const struct bed_conf *conf)
+{
+	for (uint16_t at = 115; at <= 116; at++) {
+		struct send_bed *b = borrowing(conf, conf->size);
+		const struct fake_region_conf *r;
+
+		warm_up(b);
+		r = &b->guest.mem.region[1].conf;
+		b->q->front = 116;
+		fake_guest_offer(&b->guest, 1, &(struct fake_raw){r->gpa + at, 12 + LEN, 0}, 1);
+		assert_int_equal(send_bed_burst(b, 1), 1);
+		assert_int_equal(b->got[0].borrowed, at == 116);
+		if (b->got[0].borrowed)
+			send_bed_return(b, 0);
+		send_bed_forget(b);
+		send_bed_free(b);
+	}
+}
+
 /* A packet that finds no room stays in the ring; those before it are gone, and borrowed. */
 static void
 left(const struct bed_conf *conf)
@@ -381,6 +402,7 @@ main(void)
 	static const struct unit_case cases[] = {
 		{"back in any order", any_order, true},
 		{"limits", limit, false},
+		{"room before a packet", front, false},
 		{"no room for a copy", left, false},
 		{"out when the queue goes", overdue, false},
 		{"a broken ring", broken, false},

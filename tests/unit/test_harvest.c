@@ -264,6 +264,33 @@ huge_frames(const struct bed_conf *conf)
 	bed_free(b);
 }
 
+/* What is written before a buffer stays within its region, whichever path looks. */
+static void
+front(const struct bed_conf *conf)
+{
+	static const struct {
+		uint16_t at[3];
+		unsigned int lent;
+	} tries[] = {{{115, 0, 0}, 0}, {{116, 4096, 115}, 2}, {{4096, 116, 0}, 2}};
+
+	for (unsigned int k = 0; k < sizeof(tries) / sizeof(tries[0]); k++) {
+		struct bed *b = bed_new(conf);
+		const struct fake_region_conf *r = &b->guest.mem.region[1].conf;
+
+		b->q->front = 116;
+		for (uint16_t i = 0; i < 3; i++)
+			fake_guest_offer(&b->guest, i,
+				&(struct fake_raw){r->gpa + tries[k].at[i], 2048,
+					VRING_DESC_F_WRITE},
+				1);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 1), tries[k].lent);
+		assert_true(b->q->head_unbindable);
+		iovt_rxq_close(b->q);
+		bed_reclaim(b, bufs, tries[k].lent);
+		bed_free(b);
+	}
+}
+
 static void
 stops_at_unbindable(const struct bed_conf *conf)
 {
@@ -301,6 +328,7 @@ main(void)
 		{"a guest with the short header", short_header},
 		{"no more of a huge buffer is lent than an mbuf can say", huge_buffers},
 		{"a NIC that may write too much gets no buffer", huge_frames},
+		{"nothing is written before the beginning of a region", front},
 		{"an unbindable buffer at the head waits for a copy", stops_at_unbindable},
 	};
 
