@@ -39,6 +39,8 @@ struct uplink_rxq {
 	struct uplink_steer steer;
 	bool missteered; /* data path to control: see exclusive */
 
+	uint64_t
+		starved_seen; /* of the tee pool's refills without guest buffers, when packets were last reaped */
 	uint64_t bound_packets;
 	uint64_t host_packets;
 	uint64_t debound_packets;
@@ -61,8 +63,8 @@ struct uplink_txq {
 	struct gate gate;
 	uint16_t phys_port;
 	uint16_t queue;
-	bool loans;            /* packets on loan have been sent: their sender takes the lock */
-	bool reapable;         /* the physical queue runs; under the lock */
+	bool loans;    /* packets in guests' memory have been sent: their sender takes the lock */
+	bool reapable; /* the physical queue runs; under the lock */
 	struct iovt_lock lock; /* the physical queue, which others may reap */
 	const struct rte_device *dma;
 	uint64_t finish;   /* RTE_MBUF_F_TX_*: packets with one of these are looked at here */

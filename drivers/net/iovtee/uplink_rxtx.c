@@ -146,6 +146,16 @@ uint16_t (*uplink_rx_mapped_fn(bool strict, bool any_unicast))(struct uplink_rxq
 	return any_unicast ? rx_guest_any : rx_guest_mac;
 }
 
+/* Buffers may wait in the rings of what is sent, whose drivers let go of them when they need room. */
+static __rte_noinline void
+look_for_buffers(struct uplink_rxq *q)
+{
+	if (q->tee == NULL || q->tee->starved == q->starved_seen)
+		return;
+	q->starved_seen = q->tee->starved;
+	uplink_reap(q->uplink);
+}
+
 uint16_t
 uplink_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -156,6 +166,8 @@ uplink_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 	if (unlikely(!gate_try_enter(&q->gate)))
 		return 0;
 	got = q->burst(q, pkts, n);
+	if (got == 0)
+		look_for_buffers(q);
 	gate_leave(&q->gate);
 	return got;
 }
@@ -188,8 +200,12 @@ screen_one(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mempool **
 		return NULL;
 	}
 	for (struct rte_mbuf *seg = m; seg != NULL; seg = seg->next) {
-		if (!loan_is(seg))
+		if (!loan_is(seg)) {
+			/* It may lie in a guest's receive buffer, which the guest's queue is short of meanwhile. */
+			if (!q->loans)
+				__atomic_store_n(&q->loans, true, __ATOMIC_RELEASE);
 			continue;
+		}
 		if (loan_pool_of(seg)->dma != q->dma)
 			return copy_for_stranger(q, m, seg);
 		/* What was sent without the lock is visible to whoever takes it because of this. */
