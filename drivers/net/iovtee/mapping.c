@@ -62,6 +62,8 @@ mapping_check(const struct vhost_txq *q)
 		return MAP_OWN_MEMORY;
 	if (uq->tee == NULL)
 		return MAP_QUEUE;
+	if (!vhost_headroom_known(&p->conf, uq->app_pool))
+		return MAP_HEADROOM;
 	if (!guest_dma_ok(p->guest))
 		return MAP_DMA;
 	if (p->conf.trust)
@@ -74,18 +76,19 @@ mapping_check(const struct vhost_txq *q)
 
 /* A queue that no guest will ever be mapped to must not starve for one. */
 static bool
-may_starve(const struct vhost_txq *q)
+may_starve(const struct vhost_txq *q, const struct uplink_rxq *uq)
 {
 	const struct vhost_conf *conf = &q->port->conf;
 
-	return conf->starve_nic && (conf->trust || (conf->has_mac && conf->rxq + q->queue != 0));
+	return conf->starve_nic && vhost_headroom_known(conf, uq->app_pool) &&
+		(conf->trust || (conf->has_mac && conf->rxq + q->queue != 0));
 }
 
 void
-mapping_init_tee(const struct vhost_txq *q, struct tee_pool *tee)
+mapping_init_tee(const struct vhost_txq *q, const struct uplink_rxq *uq)
 {
-	tee->trust = q->port->conf.trust;
-	tee->starve_nic = may_starve(q);
+	uq->tee->trust = q->port->conf.trust;
+	uq->tee->starve_nic = may_starve(q, uq);
 }
 
 /* Copying needs host buffers in the NIC. */
@@ -100,6 +103,12 @@ set_starve(struct uplink_rxq *uq, bool starve)
 }
 
 void
+mapping_feed(const struct vhost_txq *q)
+{
+	set_starve(mapping_claimed_queue(q), false);
+}
+
+void
 mapping_feed_unused(struct vhost_port *p)
 {
 	bool any = false;
@@ -110,7 +119,7 @@ mapping_feed_unused(struct vhost_port *p)
 		struct uplink_rxq *uq = mapping_claimed_queue(&p->txq[i]);
 
 		if (uq != NULL && p->txq[i].rxq == NULL)
-			set_starve(uq, !any && may_starve(&p->txq[i]) && !uq->needs_full_ring);
+			set_starve(uq, !any && may_starve(&p->txq[i], uq) && !uq->needs_full_ring);
 	}
 }
 
@@ -141,7 +150,7 @@ lend(struct vhost_txq *q, struct uplink_rxq *uq, struct iovt_rxq *rxq)
 	};
 	uq->missteered = false;
 	uq->mapped = q;
-	uq->burst = uplink_rx_mapped_fn(conf->strict_headroom, any_unicast);
+	uq->burst = uplink_rx_mapped_fn(conf->headroom != VHOST_HEADROOM_GUEST, any_unicast);
 	ret = uplink_rxq_flush(uq, ring_size(uq, rxq->lend_max));
 	gate_open(&uq->gate);
 	return ret;
@@ -229,7 +238,7 @@ void
 mapping_refuse(struct vhost_txq *q, enum map_reason reason)
 {
 	q->map.reason = reason;
-	set_starve(mapping_claimed_queue(q), false);
+	mapping_feed(q);
 	IOVTEE_LOG(INFO, "%s q%u: zero-copy receive %s", q->port->data->name, q->queue,
 		mapping_reason_text(reason));
 }

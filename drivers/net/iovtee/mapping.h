@@ -39,6 +39,7 @@ enum map_reason {
 	MAP_FEW_QUEUES = 13,
 	MAP_OWN_MEMORY = 14,
 	MAP_DRIVER = 15,
+	MAP_HEADROOM = 16,
 };
 
 struct mapping {
@@ -85,13 +86,19 @@ struct rte_device *mapping_dma_device(const struct vhost_port *p);
 /** An uplink queue is about to be freed. */
 void mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq);
 
+/** An uplink is there, set up as far as a new port is: guests' ports that wait for it are its ports now. */
+void mapping_uplink_came(struct uplink *up);
+
 /** The uplink's physical port is about to go away. */
 void mapping_uplink_gone(struct uplink *up);
 
 /* mapping.c */
 
 /** Set a claimed queue's new tee pool to its port's policy. */
-void mapping_init_tee(const struct vhost_txq *q, struct tee_pool *tee);
+void mapping_init_tee(const struct vhost_txq *q, const struct uplink_rxq *uq);
+
+/** The queue that is claimed, if any, gets host buffers from now on: it is not mapped. */
+void mapping_feed(const struct vhost_txq *q);
 
 /** What stands against mapping a queue whose virtqueue runs, steering aside. */
 enum map_reason mapping_check(const struct vhost_txq *q);

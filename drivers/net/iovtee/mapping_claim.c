@@ -3,6 +3,7 @@
 #include <rte_ethdev.h>
 
 #include "log.h"
+#include "ports.h"
 #include "uplink.h"
 #include "vhost.h"
 
@@ -108,11 +109,39 @@ mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq)
 
 /* Pollers use it. */
 static void
-forget_uplink(struct vhost_port *p)
+set_uplink(struct vhost_port *p, struct uplink *up)
 {
 	vhost_close_gates(p);
-	p->uplink = NULL;
+	p->uplink = up;
 	vhost_open_gates(p);
+}
+
+/* The guest's queues are stopped meanwhile, as for a message about its memory: that is mapped anew, for the NIC too. */
+static void
+adopt(struct uplink *up, struct vhost_port *p)
+{
+	uint32_t paused = p->paused;
+
+	p->paused = VHOST_ALL_VRINGS;
+	vhost_sync(p);
+	vhost_drop_guest(p);
+	set_uplink(p, up);
+	if (mapping_claim(p) < 0)
+		set_uplink(p, NULL);
+	p->paused = paused;
+	vhost_sync(p);
+}
+
+void
+mapping_uplink_came(struct uplink *up)
+{
+	for (uint16_t id = 0; id < RTE_MAX_ETHPORTS; id++) {
+		struct rte_eth_dev *dev = ports_find(id, &vhost_ops);
+		struct vhost_port *p = dev != NULL ? vhost_of(dev) : NULL;
+
+		if (p != NULL && p->uplink == NULL && strcmp(p->conf.uplink, up->data->name) == 0)
+			adopt(up, p);
+	}
 }
 
 void
@@ -132,7 +161,7 @@ mapping_uplink_gone(struct uplink *up)
 		up->claim[i] = NULL;
 		if (q->port->uplink == NULL)
 			continue;
-		forget_uplink(q->port);
+		set_uplink(q->port, NULL);
 		ports[n++] = q->port;
 	}
 	if (rte_eth_dev_info_get(up->phys_port, &info) == 0)

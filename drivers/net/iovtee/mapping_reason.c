@@ -7,7 +7,7 @@ static const char *const reason_text[] = {
 	[MAP_PLAIN] = "off: the port has no uplink=; packets are copied",
 	[MAP_NO_GUEST] = "off: no guest is connected, or its queue is not running",
 	[MAP_UPLINK_DOWN] = "off: the uplink or its queue is not started",
-	[MAP_UPLINK_GONE] = "off: the uplink was removed",
+	[MAP_UPLINK_GONE] = "off: there is no such uplink, or not any more",
 	[MAP_NO_MAC] = "off: trust=0 needs mac=, or set trust=1",
 	[MAP_SHARED_QUEUE] =
 		"off: other traffic reaches this uplink queue too; with trust=0 use a queue "
@@ -34,6 +34,10 @@ static const char *const reason_text[] = {
 	[MAP_DRIVER] =
 		"off: the NIC's driver does not give back what it has posted, so the guest could "
 		"not get its buffers back; packets are copied",
+	[MAP_HEADROOM] =
+		"off: the switch keeps a structure of its own in mbufs, so it may push headers, and "
+		"abort for want of room: set headroom=guest if the guest is a DPDK application, or "
+		"headroom=strict if no more than 12 bytes are ever pushed",
 };
 
 const char *

@@ -33,6 +33,8 @@ ready_queues(struct vhost_port *p)
 			ready |= UINT32_C(1) << i;
 		else if (reason != q->map.reason)
 			mapping_refuse(q, reason);
+		else
+			mapping_feed(q); /* the uplink may have been restarted */
 	}
 	return ready;
 }

@@ -251,6 +251,7 @@ uplink_probe(struct rte_vdev_device *vdev)
 	look_like(dev, &rte_eth_devices[up->phys_port]);
 	control_lock();
 	ports_add(dev);
+	mapping_uplink_came(up);
 	control_unlock();
 	rte_eth_dev_probing_finish(dev);
 	return 0;

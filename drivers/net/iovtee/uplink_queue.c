@@ -253,7 +253,7 @@ make_tee(struct uplink_rxq *q)
 	if (q->tee_pool == NULL)
 		return -rte_errno;
 	q->tee = q->tee_pool->pool_data;
-	mapping_init_tee(up->claim[q->queue], q->tee);
+	mapping_init_tee(up->claim[q->queue], q);
 	return 0;
 }
 

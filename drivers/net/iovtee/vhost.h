@@ -173,6 +173,13 @@ enum vhost_offers {
 	VHOST_OFFERS_TSO,  /* and segmentation */
 };
 
+/* Bytes before a packet in guest memory that the switch may use. */
+enum vhost_headroom {
+	VHOST_HEADROOM_AUTO,   /* as STRICT, for a switch that is not known to push headers */
+	VHOST_HEADROOM_STRICT, /* those of the virtio-net header */
+	VHOST_HEADROOM_GUEST,  /* RTE_PKTMBUF_HEADROOM: the guest's mbuf has them */
+};
+
 #define VHOST_STATE_OFF     "off"
 #define VHOST_STATE_DEFAULT "/run/iovtee"
 
@@ -189,7 +196,7 @@ struct vhost_conf {
 	bool trust;
 	unsigned int reserve; /* percent */
 	bool starve_nic;
-	bool strict_headroom;
+	enum vhost_headroom headroom;
 	enum vhost_loans loans;
 	enum vhost_offers offers;
 };
@@ -294,7 +301,13 @@ struct iovt_dirty_log vhost_dirty_log(struct vhost_port *p);
  * May packets be sent out of the guest's memory? Only where the NIC reaches that, and its driver can be told to let
  * go of what it has sent; and, where headers are copied, if the switch takes packets in two pieces.
  */
-bool vhost_may_borrow(const struct vhost_port *p);
+bool vhost_may_borrow(const struct vhost_rxq *q);
+
+/**
+ * Is it known that the application gets along with the headroom that packets in guest memory have? One whose mbufs have
+ * a private area (Open vSwitch) keeps its own packet structure there, and may push headers: it aborts where they do not fit.
+ */
+bool vhost_headroom_known(const struct vhost_conf *conf, struct rte_mempool *pool);
 
 /** What a queue needs for that, if it may be, before it is made: into *c and q->loans. */
 void vhost_make_loans(struct vhost_rxq *q, struct iovt_txq_conf *c);

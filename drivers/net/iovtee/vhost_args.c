@@ -209,6 +209,13 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 			[VHOST_OFFERS_TSO] = "tso",
 		},
 		c->offers};
+	struct level headroom = {name,
+		{
+			[VHOST_HEADROOM_AUTO] = "auto",
+			[VHOST_HEADROOM_STRICT] = "strict",
+			[VHOST_HEADROOM_GUEST] = "guest",
+		},
+		c->headroom};
 	unsigned int queues = 1, rxq = 0, vlan = 0;
 
 	if (take_text(kv, name, "iface", c->iface, sizeof(c->iface)) < 0 ||
@@ -221,12 +228,13 @@ take_all(struct rte_kvargs *kv, const char *name, struct vhost_conf *c)
 		take_choice(kv, name, "trust", "0", "1", &c->trust) < 0 ||
 		take_number(kv, name, "reserve", 0, 90, &c->reserve) < 0 ||
 		take_choice(kv, name, "starve", "host", "nic", &c->starve_nic) < 0 ||
-		take_choice(kv, name, "headroom", "guest", "strict", &c->strict_headroom) < 0 ||
+		take(kv, name, "headroom", parse_level, &headroom) < 0 ||
 		take(kv, name, "tx-zero-copy", parse_level, &loans) < 0 ||
 		take(kv, name, "tx-offload", parse_level, &offers) < 0 ||
 		take_text(kv, name, "state", c->state, sizeof(c->state)) < 0)
 		return -EINVAL;
 	complete_uplink(c->uplink, sizeof(c->uplink));
+	c->headroom = headroom.value;
 	c->loans = loans.value;
 	c->offers = offers.value;
 	c->queues = queues;
@@ -267,7 +275,6 @@ vhost_args_parse(const char *name, const char *args, struct vhost_conf *conf)
 	*conf = (struct vhost_conf){
 		.reserve = 25,
 		.vlan = -1,
-		.strict_headroom = true,
 		.loans = VHOST_LOANS_PAYLOAD,
 		.state = VHOST_STATE_DEFAULT,
 	};

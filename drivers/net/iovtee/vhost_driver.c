@@ -49,21 +49,27 @@ init_queues(struct vhost_port *p)
 static int
 claim_uplink(struct vhost_port *p)
 {
-	int ret;
+	uint16_t port;
+	int ret = 0;
 
 	if (p->conf.uplink[0] == '\0')
 		return 0;
 	control_lock();
 	p->uplink = uplink_find(p->conf.uplink);
-	if (p->uplink == NULL) {
-		IOVTEE_LOG(ERR,
-			"%s: uplink=%s is not a net_iovtee_uplink port; create it before this one",
-			p->data->name, p->conf.uplink);
-		ret = -ENODEV;
-	} else {
+	if (p->uplink != NULL) {
 		ret = mapping_claim(p);
 		if (ret < 0)
 			p->uplink = NULL;
+	} else if (rte_eth_dev_get_port_by_name(p->conf.uplink, &port) == 0) {
+		IOVTEE_LOG(ERR, "%s: uplink=%s is not a net_iovtee_uplink port", p->data->name,
+			p->conf.uplink);
+		ret = -ENODEV;
+	} else {
+		/* A switch that restarts adds its ports in any order. */
+		IOVTEE_LOG(WARNING, "%s: there is no uplink=%s: packets are copied until there is",
+			p->data->name, p->conf.uplink);
+		for (uint16_t i = 0; i < p->conf.queues; i++)
+			p->txq[i].map.reason = MAP_UPLINK_GONE;
 	}
 	control_unlock();
 	return ret;
@@ -176,5 +182,5 @@ static struct rte_vdev_driver vhost_driver = {
 RTE_PMD_REGISTER_VDEV(net_iovtee_vhost, vhost_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_iovtee_vhost,
 	"iface=<path> client=<0|1> queues=<n> uplink=<port> rxq=<q> mac=<addr> vlan=<id> "
-	"trust=<0|1> reserve=<percent> starve=<host|nic> headroom=<strict|guest> "
+	"trust=<0|1> reserve=<percent> starve=<host|nic> headroom=<auto|strict|guest> "
 	"tx-zero-copy=<off|payload|whole> tx-offload=<off|csum|tso>");

@@ -15,13 +15,22 @@ takes_segments(const struct vhost_port *p)
 		uplink_takes_segments(p->uplink);
 }
 
+bool
+vhost_headroom_known(const struct vhost_conf *conf, struct rte_mempool *pool)
+{
+	return conf->headroom != VHOST_HEADROOM_AUTO || rte_pktmbuf_priv_size(pool) == 0;
+}
+
 /* Not during a migration, which has enough to do. */
 bool
-vhost_may_borrow(const struct vhost_port *p)
+vhost_may_borrow(const struct vhost_rxq *q)
 {
+	const struct vhost_port *p = q->port;
+
 	return p->conf.loans != VHOST_LOANS_OFF && p->uplink != NULL && guest_dma_ok(p->guest) &&
 		!vhost_has(p, VHOST_F_LOG_ALL) && uplink_can_reap(p->uplink) &&
-		(p->conf.loans == VHOST_LOANS_WHOLE || takes_segments(p));
+		(p->conf.loans == VHOST_LOANS_WHOLE ? vhost_headroom_known(&p->conf, q->pool)
+						    : takes_segments(p));
 }
 
 void
@@ -29,15 +38,17 @@ vhost_make_loans(struct vhost_rxq *q, struct iovt_txq_conf *c)
 {
 	const struct vhost_port *p = q->port;
 	const bool whole = p->conf.loans == VHOST_LOANS_WHOLE;
-	uint16_t headroom = p->conf.strict_headroom ? c->hdr_len : RTE_PKTMBUF_HEADROOM;
+	uint16_t headroom = p->conf.headroom == VHOST_HEADROOM_GUEST ? RTE_PKTMBUF_HEADROOM
+								     : c->hdr_len;
 
-	if (!vhost_may_borrow(p))
+	if (!vhost_may_borrow(q))
 		return;
 	q->loans = loan_pool_create(c->ring.size, q->pool, p->data->port_id, whole ? headroom : 0,
 		!whole, mapping_dma_device(p));
 	if (q->loans == NULL)
 		return;
 	c->borrow_max = c->ring.size - c->ring.size / KEPT_FOR_COPIES;
+	c->front = whole ? headroom - c->hdr_len : 0;
 	c->release = loan_pool_gone;
 	c->ctx = q->loans;
 }

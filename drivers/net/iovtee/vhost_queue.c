@@ -53,6 +53,9 @@ make_rxq(struct vhost_txq *q, struct iovt_rxq **rxq)
 		.mergeable = vhost_has(p, VIRTIO_NET_F_MRG_RXBUF),
 		.hdr_len = vhost_hdr_len(p),
 		.nic_max = mapping_nic_max(q),
+		.front = p->conf.headroom == VHOST_HEADROOM_GUEST
+			? RTE_PKTMBUF_HEADROOM - vhost_hdr_len(p)
+			: 0,
 		.log = vhost_dirty_log(p),
 	};
 	int ret = vhost_ring_conf(p, VHOST_VRING_RX(q->queue), &c.ring);
@@ -299,7 +302,7 @@ sync_rxq(struct vhost_rxq *q, bool ready)
 
 	if (enabled && !q->set_up)
 		report_unpolled(q);
-	if (q->loans != NULL && !vhost_may_borrow(q->port))
+	if (q->loans != NULL && !vhost_may_borrow(q))
 		rxq_down(q);
 	if (want && q->txq == NULL)
 		rxq_up(q);

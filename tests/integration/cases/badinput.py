@@ -74,8 +74,6 @@ def vhost_cases(iface):
         Case(f"{VHOST},iface=", ("iface",)),
         Case(f"{VHOST},iface={TOO_LONG}", ("107",)),
         Case(f"{VHOST},iface=/nonexistent/dir/nf.sock", ("/nonexistent/dir",), start=True),
-        Case(f"{VHOST},iface={iface},uplink=net_nosuch0", ("net_nosuch0",), start=True),
-        Case(f"{VHOST},iface={iface},uplink=7", ("net_iovtee_uplink7",), start=True),
         Case(f"{VHOST},iface={iface},uplink=net_null0", ("net_null0",), ("net_null0",), True),
         Case(f"{VHOST},iface={iface},uplink=", ("uplink",)),
         Case(f"{VHOST},iface={iface},{up},rxq=2,trust=1", ("rxq", "2"), (GOOD_UPLINK,), True),
