@@ -68,7 +68,7 @@ driver_layer() {
 licence() {
 	files '*.c' '*.h' '*.py' '*.sh' '*meson.build' '*meson_options.txt' GNUmakefile .ci/run \
 		tests/integration/run tests/budget/run tests/report/run tools/report/run \
-		tools/report/stamp 'tests/system/*/run' |
+		tools/report/stamp tools/ovs-add-pair tests/system/ovs/bench 'tests/system/*/run' |
 		while read -r file; do
 			head -n 2 "$file" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' ||
 				echo "$file: no SPDX line"
@@ -77,7 +77,7 @@ licence() {
 
 white_space() { matches '[[:space:]]+$' '*.[ch]' '*.sh' '*.py' '*.md' '*meson.build'; }
 
-shell() { files '*.sh' .ci/run | xargs -r shellcheck -S warning; }
+shell() { files '*.sh' .ci/run tools/ovs-add-pair | xargs -r shellcheck -S warning; }
 
 python() {
 	files '*.py' | while read -r file; do
