@@ -330,6 +330,10 @@ mapping_uplink_started(struct uplink *up)
 
 		if (q == NULL || q->rxq == NULL || q->map.uq != NULL)
 			continue;
+		if (mapping_guest_is_older(q))
+			mapping_restart_guest(q->port);
+		if (q->rxq == NULL || q->map.uq != NULL)
+			continue;
 		if (q->port->conf.trust)
 			mapping_on(q, q->rxq);
 		else

@@ -86,6 +86,12 @@ struct rte_device *mapping_dma_device(const struct vhost_port *p);
 /** An uplink queue is about to be freed. */
 void mapping_queue_released(struct vhost_txq *q, const struct uplink_rxq *uq);
 
+/** The guest's queue, which runs, was made when the uplink was not yet there, or its queue not set up. */
+bool mapping_guest_is_older(const struct vhost_txq *q);
+
+/** Stop and start all queues of a guest, and map its memory anew. */
+void mapping_restart_guest(struct vhost_port *p);
+
 /** An uplink is there, set up as far as a new port is: guests' ports that wait for it are its ports now. */
 void mapping_uplink_came(struct uplink *up);
 

@@ -116,20 +116,32 @@ set_uplink(struct vhost_port *p, struct uplink *up)
 	vhost_open_gates(p);
 }
 
-/* The guest's queues are stopped meanwhile, as for a message about its memory: that is mapped anew, for the NIC too. */
 static void
 adopt(struct uplink *up, struct vhost_port *p)
+{
+	set_uplink(p, up);
+	if (mapping_claim(p) < 0)
+		set_uplink(p, NULL);
+}
+
+/* The guest's queues are stopped meanwhile, as for a message about its memory: that is mapped anew, for the NIC too. */
+void
+mapping_restart_guest(struct vhost_port *p)
 {
 	uint32_t paused = p->paused;
 
 	p->paused = VHOST_ALL_VRINGS;
 	vhost_sync(p);
 	vhost_drop_guest(p);
-	set_uplink(p, up);
-	if (mapping_claim(p) < 0)
-		set_uplink(p, NULL);
 	p->paused = paused;
 	vhost_sync(p);
+}
+
+bool
+mapping_guest_is_older(const struct vhost_txq *q)
+{
+	return q->rxq->bind_min != q->rxq->hdr_len + mapping_nic_max(q) ||
+		!guest_dma_ok(q->port->guest);
 }
 
 void
