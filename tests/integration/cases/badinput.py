@@ -132,7 +132,8 @@ def run_case(switch, case):
     output, refused = attach(switch, case.devargs, case.start)
     check(refused, "accepted")
     said = own_words(output.replace(case.devargs, "DEVARGS"))
-    for word in case.words:
+    # Some versions of DPDK take 127 bytes at most, and say so.
+    for word in () if "devargs truncated" in output else case.words:
         check(word in said, f"the message does not name {word!r}: {said or 'nothing'}")
     if set(switch.telemetry.ports()) == names:
         check_equal(sorted(os.listdir(os.path.dirname(switch.log_path))), files, "folder")
