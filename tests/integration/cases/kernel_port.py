@@ -78,7 +78,7 @@ class VirtioPvp(Pvp):
 
     def __init__(self, bed):
         self.bed, self.socket, self.nf, self._nf_count = bed, bed.path("nf.sock"), None, 0
-        self.guest_queues, self.client = 1, False
+        self.guest_queues = 1
         self.uplink, self.vhost = UPLINK, VHOST
         self.switch = Testpmd(
             bed, "switch", [f"{UPLINK},dev(net_virtio_user0,path={bed.path('wire.sock')},server=1)",

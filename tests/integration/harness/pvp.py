@@ -30,6 +30,8 @@ class Pvp:
     the guest listens; extra: devargs of more ports. Devargs of the vhost port are given as keywords:
     trust=0, starve="host", ..."""
 
+    client = False
+
     def __init__(self, bed, queues=1, guest_queues=None, nic_queues=None, rate=0, generator=None, retry=True,
                  eal=(), client=False, extra=(), frames=None, workers=1, nic="", switch_app=(), before_start=(), **vhost):
         self.bed = bed

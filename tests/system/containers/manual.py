@@ -2,6 +2,7 @@
 """docs/containers.md, carried out: its commands as they are, in a private Open vSwitch and private storage of podman."""
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -61,7 +62,7 @@ def run(bed):
     accounts.share(counters(), sum(map(pcap.is_unicast, sent)))
     check_equal(ovs.telemetry.ask("/ethdev/xstats", uplink)["iommu_faults"], 0, "iommu_faults")
     figure(f"documentation: {len(sent)} frames, {counters()['zero_copy_packets']} in place")
-    podman("kill", "--signal", "KILL", "nf0")
+    os.kill(podman.state("nf0")["Pid"], signal.SIGKILL)
     wait_until(lambda: counters()["outstanding"] == 0, 5, "outstanding buffers to be 0")
     ovs.quit()
     check_equal(pcap.check_flows_in_order(pcap.read(bed.path("out.pcap")), [pcap.swap_macs(f) for f in sent]), 0,

@@ -20,7 +20,7 @@ class Podman:
         self.bed = bed
         # Paths that podman takes: no more than 50 bytes.
         self.options = [*OPTIONS]
-        for option in ("root", "runroot"):
+        for option in ("root", "runroot", "tmpdir"):
             path = os.path.join(bed.session.dir, f"podman.{option}")
             os.makedirs(path, exist_ok=True)
             self.options += [f"--{option}", path]
