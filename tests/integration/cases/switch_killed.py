@@ -12,6 +12,8 @@ from harness.process import wait_until
 from harness.registry import SOAK, cycles, test
 
 KILLS = 4 * SOAK
+# Half of the kills find the guest not running, and all that it had offered used up: nothing is in hand then.
+MORE_KILLS = 20
 ENDS = 2
 # As fast as it goes, and a driver that keeps what it has sent: buffers of both directions are in hand.
 FLOOD = {"rate": 0, "switch_app": ["--txd=4096"]}
@@ -55,7 +57,9 @@ def killed(bed, ring):
     before, back = pvp.nic(), [0, 0]
     pvp.start_source()
     try:
-        for _ in cycles(f"switches killed, {ring} ring", KILLS):
+        for kill in cycles(f"switches killed, {ring} ring", KILLS + MORE_KILLS):
+            if kill >= KILLS and min(back) > 0:
+                break
             check_zero_copy(pvp)
             pvp.check_nic(before, 0, lost=1 << 60)
             kill_switch(pvp, rng)

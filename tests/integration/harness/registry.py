@@ -49,6 +49,11 @@ def test(name, seconds=SECONDS):
     return register
 
 
+def figure(text):
+    """Something measured, on a line of its own."""
+    print(f"# {text}", flush=True)
+
+
 def load(modules):
     for module in modules:
         importlib.import_module(module)

@@ -7,15 +7,14 @@ from chain import Chain, MACS, Replay, shares
 from harness import accounts, pcap
 from harness.errors import check, check_equal
 from harness.process import wait_until
+from harness.registry import figure, test
 from pvp_container import RATE, ContainerPvp
-from suite import Suite, figure
 
-SUITE = Suite("NFs in containers behind Open vSwitch")
 KILLS = 5
 GENERATED = [f"gen=1,frame=400,flows=16,rate=5000,origin={n},dst={mac}" for n, mac in enumerate(MACS)]
 
 
-@SUITE.case("chain")
+@test("chain")
 def chain(bed):
     """Real traffic both ways through two containers that are not root's: all intact, what comes from NICs in place."""
     c = Replay(bed)
@@ -74,7 +73,7 @@ def end(c):
     c.switch.quit()
 
 
-@SUITE.case("chain-killed")
+@test("chain-killed")
 def killed(bed):
     """SIGKILL of a container under traffic, several times."""
     c = Chain(bed, GENERATED)
@@ -83,7 +82,7 @@ def killed(bed):
     end(c)
 
 
-@SUITE.case("chain-memory-limit")
+@test("chain-memory-limit")
 def memory_limit(bed):
     """A container that takes more memory than it may is killed by the kernel, and that is all that happens."""
     c = Chain(bed, GENERATED, leaking=True)
@@ -96,7 +95,7 @@ def memory_limit(bed):
     end(c)
 
 
-@SUITE.case("root-connects")
+@test("root-connects")
 def root_connects(bed):
     """The other way round: the switch serves the socket, which is root's, so the NF is root in its container."""
     pvp = ContainerPvp(bed, rate=RATE)
@@ -111,7 +110,7 @@ def root_connects(bed):
     pcap.check_same(pvp.end(), pvp.expected())
 
 
-@SUITE.case("documentation")
+@test("documentation")
 def documentation(bed):
     """The commands of docs/containers.md, as they are there but for the NIC."""
     manual.run(bed)

@@ -13,10 +13,11 @@ from harness.linux import mount
 from harness.ovs import Ovs
 from harness.process import wait_until
 from harness.pvp import NF_MAC, mac_bytes
+from harness.registry import figure
 from nf import SETTLE
 from podman import Podman
-from suite import ROOT, figure
 
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
 PAGE = os.path.join(ROOT, "docs/containers.md")
 RATE = 5000
 NIC = "0000:00:10.0"

@@ -4,9 +4,9 @@ import peer
 from harness import accounts
 from harness.errors import check, check_equal
 from harness.process import wait_until
+from harness.registry import figure
 from switch import AfPacket, Switch, Tap, Wire
 from vm.guest import Guest
-from vm.suite import figure
 
 BULK, SHORT_BULK = 16 << 20, 2 << 20
 ETHERNET_MTU = 1500

@@ -3,7 +3,7 @@
 import re
 
 from harness.errors import check, check_equal
-from vm.suite import figure
+from harness.registry import figure
 
 ZERO_COPY_SHARE = 0.99
 LENT_SHARE = 0.9  # at moments too many are out: those are copied

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.bed import Session
 from harness.errors import Failure, Skip
 from harness.linux import private_mounts
+from harness.registry import figure
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / "build/emuvm"
@@ -37,11 +38,6 @@ def selected(names, patterns):
     if not chosen:
         sys.exit(f"run: no case is like {', '.join(patterns)}; there are {', '.join(names)}")
     return chosen
-
-
-def figure(text):
-    """Something measured, on a line of its own."""
-    print(f"# {text}", flush=True)
 
 
 def show_logs(bed):
