@@ -70,7 +70,7 @@ class Chain:
         for number, source in enumerate(sources):
             self.switch.add_port(f"uplink{number}", f"net_iovtee_uplink{number},dev(net_emunic{number},"
                                  f"pause=1,start=manual,{source})", 1)
-        mapped = [f"uplink=net_iovtee_uplink{n},mac={mac},starve=nic,tx-zero-copy=whole" for n, mac in enumerate(MACS)]
+        mapped = [f"uplink=net_iovtee_uplink{n},mac={mac},starve=nic,headroom=guest,tx-zero-copy=whole" for n, mac in enumerate(MACS)]
         for number, (name, options) in enumerate((("nf0a", mapped[0]), ("nf0b", ""), ("nf1a", ""), ("nf1b", mapped[1]))):
             path = self.nfs[int(name[2])].socket(name[3])
             self.switch.add_port(name, f"net_iovtee_vhost{number},iface={path},client=1,trust=1,"

@@ -30,7 +30,7 @@ class Switch(Ovs):
             self.add_port(f"nic{host}", f"{self.uplink(host)},dev(net_emunic{host},loop=1),max-frame=1518", 1)
             self.add_port(f"guest{host}", ",".join([
                 self.vhost(host), f"iface={self.socket(host)}", f"uplink={self.uplink(host)}", "rxq=0",
-                "trust=1", f"mac={MAC}", f"tx-zero-copy={'whole' if lends else 'off'}",
+                "trust=1", "headroom=strict", f"mac={MAC}", f"tx-zero-copy={'whole' if lends else 'off'}",
                 f"state={bed.path('state')}"]), 1)
         self._set_flows()
         for command in (f"link set {BRIDGE} up", f"address add {PEER_ADDRESS}/24 dev {BRIDGE}"):
