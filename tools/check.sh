@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 pages=${1:?usage: check.sh HUGEPAGES}
 logs=build/check
-deadline=$(($(date +%s) + 23 * 60))
+deadline=$(($(date +%s) + 24 * 60))
 . tools/suites.sh
 
 # One build folder, reported as one test.
