@@ -89,7 +89,8 @@ iovt_tx_ready(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n)
 
 /*
  * The common case: packets in a single descriptor, in the region where the last one was and neither at its very
- * end nor, if they may be borrowed, so near to its beginning that what is written before one would be outside. Read and checked, up to n of them, and their data on its way to the cache.
+ * end nor, if they may be borrowed, so near to its beginning that what is written before one would be outside.
+ * Read and checked, up to n of them, and their data on its way to the cache.
  */
 IOVT_INLINE size_t
 iovt_tx_look(const struct iovt_txq *q, const enum iovt_ring_format f, const struct iovt_vring *vr,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Differences between DPDK versions, 22.11 to 25.11, for all drivers: nowhere else. docs/dpdk-versions.md has how each was tried. */
+/*
+ * Differences between DPDK versions, 22.11 to 25.11, for all drivers: nowhere else. docs/dpdk-versions.md has how
+ * each was tried.
+ */
 #ifndef IOVTEE_COMPAT_H
 #define IOVTEE_COMPAT_H
 

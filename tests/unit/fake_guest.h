@@ -2,7 +2,8 @@
 /*
  * A virtio-net driver for tests, of a receive queue or of a transmit queue: posts buffers of any layout,
  * empty or with a packet in them, takes used ones back, and checks what a guest can check: every
- * buffer comes back once, nothing is written beside it, the contents are right. The ring format is behind a table of functions, so that one test body serves all.
+ * buffer comes back once, nothing is written beside it, the contents are right. The ring format is behind a
+ * table of functions, so that one test body serves all.
  */
 #ifndef FAKE_GUEST_H
 #define FAKE_GUEST_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What an uplink does of the offloads that its NIC has not got: contents, whose memory is written, and a NIC without room. */
+/*
+ * What an uplink does of the offloads that its NIC has not got: contents, whose memory is written, and a NIC
+ * without room.
+ */
 #include <string.h>
 
 #include <rte_eal.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The record of a virtqueue (lib/inflight.h) in a file: DIR/SOCKET-HASH-VRING. It is there as long as the queue is,
- * and is still there when the process was killed, or has left the guest alone. All functions with the control lock held, unless they say
- * otherwise.
+ * and is still there when the process was killed, or has left the guest alone. All functions with the control lock
+ * held, unless they say otherwise.
  */
 #ifndef IOVTEE_INFLIGHT_FILE_H
 #define IOVTEE_INFLIGHT_FILE_H

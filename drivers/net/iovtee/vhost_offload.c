@@ -82,7 +82,10 @@ copy_cut(struct vhost_txq *q, const struct rte_mbuf *m, struct offload *o)
 	return 0;
 }
 
-/* The packet lies in a buffer of this queue, and nobody else holds it. Nothing is shown to the guest before the burst ends. */
+/*
+ * The packet lies in a buffer of this queue, and nobody else holds it. Nothing is shown to the guest before the
+ * burst ends.
+ */
 static bool
 complete_in_place(struct vhost_txq *q, struct rte_mbuf *m, const struct offload *o)
 {
