@@ -13,10 +13,10 @@ from harness.bed import Session
 from harness.errors import Failure, Skip
 from harness.linux import private_mounts
 from harness.registry import figure
+from harness.runner import ENDING, on_alarm, on_signal
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / "build/emuvm"
-LOG_TAIL = 30
 
 
 def arguments(description, cases, add=lambda parser: None):
@@ -38,17 +38,6 @@ def selected(names, patterns):
     if not chosen:
         sys.exit(f"run: no case is like {', '.join(patterns)}; there are {', '.join(names)}")
     return chosen
-
-
-def show_logs(bed):
-    for path in filter(os.path.exists, bed.logs):
-        lines = Path(path).read_text(errors="replace").splitlines()
-        lines = [line for line in lines if "VHOST_CONFIG" not in line]
-        print(f"--- {os.path.basename(path)}", *lines[-LOG_TAIL:], sep="\n    ", file=sys.stderr)
-
-
-def _on_alarm(*_):
-    raise Failure("took too long")
 
 
 class Report:
@@ -91,10 +80,9 @@ def run(args, names, prepare, body):
     status."""
     if os.geteuid() != 0:
         sys.exit("run: hugepages, namespaces and taps need root")
-    signal.signal(signal.SIGALRM, _on_alarm)
-    # A polite kill unwinds like an error does.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _: sys.exit(128 + received))
+    signal.signal(signal.SIGALRM, on_alarm)
+    for number in ENDING:
+        signal.signal(number, on_signal)
     start = time.monotonic()
     private_mounts()
     session, report = Session(args.build, "iovtee"), Report()
