@@ -39,8 +39,7 @@ struct uplink_rxq {
 	struct uplink_steer steer;
 	bool missteered; /* data path to control: see exclusive */
 
-	uint64_t
-		starved_seen; /* of the tee pool's refills without guest buffers, when packets were last reaped */
+	uint64_t starved_seen; /* the tee pool's `starved` when packets were last reaped for it */
 	uint64_t bound_packets;
 	uint64_t host_packets;
 	uint64_t debound_packets;

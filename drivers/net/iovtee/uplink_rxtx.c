@@ -201,8 +201,8 @@ screen_one(struct uplink_txq *q, struct rte_mbuf *m, const struct rte_mempool **
 	}
 	for (struct rte_mbuf *seg = m; seg != NULL; seg = seg->next) {
 		if (!loan_is(seg)) {
-			/* It may lie in a guest's receive buffer, which the guest's queue is short of meanwhile. */
-			if (!q->loans)
+			/* A guest's receive buffer: its queue is short of it until the NIC lets go. */
+			if (!q->loans && tee_root(seg) != NULL)
 				__atomic_store_n(&q->loans, true, __ATOMIC_RELEASE);
 			continue;
 		}

@@ -184,11 +184,8 @@ take_text(struct rte_kvargs *kv, const char *name, const char *key, char *value,
 static void
 complete_uplink(char *uplink, size_t size)
 {
-	char *end;
-	unsigned long number = strtoul(uplink, &end, 10);
-
-	if (end != uplink && *end == '\0')
-		snprintf(uplink, size, "net_iovtee_uplink%lu", number);
+	if (uplink[0] != '\0' && uplink[strspn(uplink, "0123456789")] == '\0')
+		snprintf(uplink, size, "net_iovtee_uplink%lu", strtoul(uplink, NULL, 10));
 }
 
 static int

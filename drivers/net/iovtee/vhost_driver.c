@@ -181,6 +181,6 @@ static struct rte_vdev_driver vhost_driver = {
 
 RTE_PMD_REGISTER_VDEV(net_iovtee_vhost, vhost_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_iovtee_vhost,
-	"iface=<path> client=<0|1> queues=<n> uplink=<port> rxq=<q> mac=<addr> vlan=<id> "
+	"iface=<path> client=<0|1> queues=<n> uplink=<port|n> rxq=<q> mac=<addr> vlan=<id> "
 	"trust=<0|1> reserve=<percent> starve=<host|nic> headroom=<auto|strict|guest> "
-	"tx-zero-copy=<off|payload|whole> tx-offload=<off|csum|tso>");
+	"tx-zero-copy=<off|payload|whole> tx-offload=<off|csum|tso> state=<folder|off>");

@@ -2,7 +2,6 @@
 /* Bringing the queues of a guest up and down. */
 #include <linux/virtio_net.h>
 
-#include <rte_cycles.h>
 #include <rte_vhost.h>
 
 #include "log.h"
