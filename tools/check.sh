@@ -30,8 +30,7 @@ suite model 600 tests/model/run
 as_root=tools/as-root.sh
 suite integration 900 tests/integration/run
 suite integration-asan 300 tests/integration/run --build build/asan --only nf-killed \
-	--only 'frontend-[rkq]*' --only 'frontend-m[et]*' --only 'offload-*' \
-	--only 'transmit-[fhls]*'
+	--only 'frontend-[rkqem]*' --only 'offload-*' --only 'transmit-*'
 suite integration-tsan 240 tests/integration/run --build build/tsan --only 'concurrent-*' \
 	--only queues-16-trusted --only queues-strangers-port-restart --only 'switch-port-*' \
 	--only 'frontend-reconnect-[sp]*' --only 'frontend-memory-table-*' \
