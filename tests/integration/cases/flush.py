@@ -2,7 +2,7 @@
 """Taking a guest's buffers back from NICs that make it difficult: by a restart of the port that does harm."""
 import re
 
-from harness import accounts
+from harness import accounts, map_reasons
 from harness.errors import check, check_equal
 from harness.frontend import FrontendPvp
 from harness.process import wait_until
@@ -11,7 +11,6 @@ from harness.registry import test
 BOUND = {"len_min": 2100, "len_max": 3000}
 HOLDER = "net_emunic1"  # its device is not run: what is sent there stays in its Tx ring
 RETA_SIZE = 128
-OTHER_TRAFFIC = 6  # map_reason
 
 
 def set_table(pvp):
@@ -105,7 +104,7 @@ def lost_table(bed):
     pvp.start_source()
     for resume in (1, 0):
         pvp.wait_frames(500)
-        check_equal(pvp.counters()["map_reason"], OTHER_TRAFFIC, "map_reason")
+        check_equal(pvp.counters()["map_reason"], map_reasons.SHARED_QUEUE, "map_reason")
         pvp.guest.stop()
         pvp.check_accounts()
         pvp.guest.cmd("frozen")

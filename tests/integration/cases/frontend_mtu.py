@@ -4,7 +4,7 @@ frame that is longer than it was told."""
 import random
 
 from cases.offload import MSS, configure, endless_switch, large_packets, tx_counters
-from harness import accounts, flows, pcap
+from harness import accounts, flows, map_reasons, pcap
 from harness.errors import check, check_equal
 from harness.frontend import Frontend, FrontendPvp
 from harness.process import wait_until
@@ -16,7 +16,6 @@ BOUND = {"len_min": 2100, "len_max": 3000}
 MTU, ETH, TAG = 1000, 14, 4
 MAC = mac_bytes(NF_MAC)
 FLOW = (bytes([10, 1, 0, 1, 10, 2, 0, 1]), b"\x10\0\0\x09")
-BUFFERS = 9  # map_reason
 
 
 def frame(rng, length, mac=MAC):
@@ -178,4 +177,4 @@ def uplink_large(bed):
     change_mtu(pvp, (4000, 9000))
     _, counters = finish(pvp, pvp.sent)
     check_equal(counters["harvested"], 0, "buffers that were posted")
-    check_equal(counters["map_reason"], BUFFERS, "map_reason")
+    check_equal(counters["map_reason"], map_reasons.BUFFERS, "map_reason")

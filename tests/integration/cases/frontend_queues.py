@@ -3,7 +3,7 @@
 guest, an uplink that spreads the guest's frames by one RSS rule, two polling lcores."""
 import random
 
-from harness import accounts
+from harness import accounts, map_reasons
 from harness.errors import check, check_equal
 from harness.frontend import FrontendPvp
 from harness.process import wait_until
@@ -12,7 +12,6 @@ from harness.registry import SOAK, test
 PAIRS = 16
 FLOWS = 512
 RING = {"split": 256, "packed": 255}
-NO_GUEST = 2  # map_reason
 
 
 def start(bed, ring):
@@ -30,7 +29,7 @@ def start(bed, ring):
 
 def wait_mapped(pvp, on):
     """Just these queues are mapped."""
-    want = [0 if i in on else NO_GUEST for i in range(PAIRS)]
+    want = [0 if i in on else map_reasons.NO_GUEST for i in range(PAIRS)]
     reasons = []
 
     def mapped():

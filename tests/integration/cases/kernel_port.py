@@ -4,7 +4,7 @@ over a port stop (virtio)."""
 import os
 import socket
 
-from harness import accounts
+from harness import accounts, map_reasons
 from harness.errors import check, check_equal
 from harness.process import wait_until
 from harness.pvp import NF_MAC, QUEUE_SIZE, UPLINK, VHOST, Pvp, mac_bytes
@@ -13,7 +13,6 @@ from harness.testpmd import Testpmd
 from wire import carry
 
 FRAMES = 100
-MAP_DRIVER = 15
 
 
 class TapPvp(Pvp):
@@ -99,7 +98,7 @@ def virtio_copied(bed):
         pvp.start_nf()
         before = pvp.counters()["copied_packets"]
         wait_until(lambda: pvp.counters()["copied_packets"] > before + FRAMES, 10, f"guest {guest}: frames")
-        check_equal(pvp.counters()["map_reason"], MAP_DRIVER, "map_reason")
+        check_equal(pvp.counters()["map_reason"], map_reasons.DRIVER, "map_reason")
         pvp.nf.quit()
         check_equal(pvp.counters()["late"], 0, f"guest {guest}: buffers late")
         accounts.check_identity(pvp.counters())

@@ -2,14 +2,13 @@
 """Several queue pairs and several polling lcores: contents, and the order within each flow."""
 import time
 
-from harness import accounts, flows, pcap
+from harness import accounts, flows, map_reasons, pcap
 from harness.errors import check, check_equal
 from harness.process import wait_until
 from harness.pvp import NF_MAC, Pvp, mac_bytes
 from harness.registry import test
 
 FRAMES = 40000
-NO_GUEST, FEW_QUEUES = 2, 13  # map_reason
 RATE = 20000  # the guest has buffers for copies at any time, under sanitizers too
 
 
@@ -32,7 +31,7 @@ def run_all(pvp, used):
     pvp.run_all()
 
 
-def check_queues(pvp, used, reason=NO_GUEST):
+def check_queues(pvp, used, reason=map_reasons.NO_GUEST):
     """So many queues are mapped and used, the others are not for this reason; each account adds up."""
     per_queue = pvp.queue_counters()
     for i, c in enumerate(per_queue):
@@ -167,7 +166,7 @@ def no_rss_rule(bed):
               nic=",flow_rss=0")
     pvp.start_nf(queues=4, workers=2)
     pvp.run_all()
-    check_queues(pvp, 1, FEW_QUEUES)
+    check_queues(pvp, 1, map_reasons.FEW_QUEUES)
     accounts.share(check_delivered(pvp), len(pvp.sent))
     check("action RSS" in pvp.switch.output(), "nothing in the log")
     finish(pvp)
@@ -214,7 +213,7 @@ def resized(bed, nic=""):
         resize(pvp.nf, queues)
         pvp.wait_returned(pvp.returned() + 500)
         reasons = [c["map_reason"] for c in pvp.queue_counters()]
-        check_equal(reasons, [0] * queues + [NO_GUEST] * (4 - queues), "map_reason")
+        check_equal(reasons, [0] * queues + [map_reasons.NO_GUEST] * (4 - queues), "map_reason")
     pvp.wait_settled()
     check_isolated(pvp)
     for counters in pvp.queue_counters():

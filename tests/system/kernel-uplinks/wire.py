@@ -7,7 +7,7 @@ The NF passes on what it receives, from either of its two ports to the other."""
 import re
 
 from endpoint import Endpoint
-from harness import accounts
+from harness import accounts, map_reasons
 from harness.errors import check, check_equal
 from harness.linux import enter_network
 from harness.process import wait_until
@@ -96,8 +96,11 @@ class Wire:
         return nf
 
     def wait_up(self):
+        def settled(side):
+            now = side.counters()
+            return now["mapped"] == self.mapped and now["map_reason"] != map_reasons.NO_GUEST
         for side in self.sides:
-            wait_until(lambda: side.counters()["mapped"] == self.mapped and side.counters()["map_reason"] != 2, 20,
+            wait_until(lambda: settled(side), 20,
                        f"{side.vhost} to be {'mapped' if self.mapped else 'up'} ({side.counters()})")
 
     def tcp(self):

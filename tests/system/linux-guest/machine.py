@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One configuration: peer -> uplink -> switch -> vhost-user -> guest, and what is done with it."""
 import peer
-from harness import accounts
+from harness import accounts, map_reasons
 from harness.errors import check, check_equal
 from harness.process import wait_until
 from harness.registry import figure
@@ -16,7 +16,6 @@ REBINDS = 3
 UNPLUGS = 2
 KILLS = 3
 FLOWS_PER_PAIR = 8  # so that none is likely to go without
-MAP_BUFFERS = 9
 LENT_SHARE = 0.9  # at moments too many are out: those are copied
 
 
@@ -78,7 +77,7 @@ class Machine:
 
     def wait_link(self):
         """Wait until the switch works on the guest's queue, and the guest has noticed."""
-        reason = 0 if self.zero_copy else MAP_BUFFERS
+        reason = 0 if self.zero_copy else map_reasons.BUFFERS
         # The reason why not shows only when the switch has looked for a buffer.
         wait_until(lambda: self.switch.counters()["map_reason"] in (0, reason), 10,
                    "the guest's queue to run")
@@ -122,7 +121,7 @@ class Machine:
             check(now["mapped"] == 1, f"not mapped, map_reason {now['map_reason']}")
             check(zero_copy >= accounts.ZERO_COPY_SHARE * (zero_copy + copied), said)
         else:
-            check_equal(now["map_reason"], MAP_BUFFERS, "map_reason")
+            check_equal(now["map_reason"], map_reasons.BUFFERS, "map_reason")
             check_equal(zero_copy, 0, "jumbo frames delivered in place")
         return said
 

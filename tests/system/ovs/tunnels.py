@@ -2,6 +2,7 @@
 """VXLAN and Geneve: the switch takes headers off and pushes them, also in front of what lies in a guest's buffers."""
 import frames
 from bed import LONG_QUEUE, MAC, RulePvp, finish
+from harness import map_reasons
 from harness.capture import to_one_host
 from harness.errors import check_equal
 from harness.pcap import swap_macs
@@ -12,7 +13,6 @@ LOCAL, FAR, NET = "10.50.0.1", "10.50.0.2", 24
 LOCAL_BYTES, FAR_BYTES = bytes([10, 50, 0, 1]), bytes([10, 50, 0, 2])
 LOCAL_MAC, FAR_MAC = "02:50:00:00:00:01", "02:50:00:00:00:02"
 VNI = 77
-NO_HEADROOM = 14  # map_reason
 PORTS = {"vxlan": frames.VXLAN_PORT, "geneve": frames.GENEVE_PORT}
 LONGEST = 1400  # so that the headers fit
 STEERED = {"queues": 2, "guest_queues": 1, "trust": 0, "rxq": 1}
@@ -95,7 +95,7 @@ def run_instead(bed, kind, mapped=True, **config):
 
 def run_auto(bed, **config):
     pvp = run_instead(bed, "vxlan", mapped=False, headroom="auto", **config)
-    check_equal({queue["map_reason"] for queue in pvp.queue_counters()}, {NO_HEADROOM}, "map_reason")
+    check_equal({queue["map_reason"] for queue in pvp.queue_counters()}, {map_reasons.HEADROOM}, "map_reason")
     finish(pvp, pvp.sent, look=pvp.inner, pools=False)
 
 
