@@ -128,7 +128,8 @@ rewind_newest(struct iovt_rxq *q)
 	}
 }
 
-static void
+/* Does the guest want to be notified? */
+static bool
 flush_rest(struct iovt_rxq *q)
 {
 	for (uint32_t id = 0; id < q->vr.size; id++) {
@@ -147,22 +148,23 @@ flush_rest(struct iovt_rxq *q)
 			iovt_binding_move(b, IOVT_LENT, IOVT_LATE);
 		}
 	}
-	iovt_dirty_publish(&q->log, &q->vr);
+	return iovt_dirty_publish(&q->log, &q->vr);
 }
 
 unsigned int
-iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16_t *last_used)
+iovt_rxq_give_back(struct iovt_rxq *q, struct iovt_vring_end *end)
 {
 	unsigned int lent;
 
 	iovt_lock_take(&q->lock);
+	end->notify = false;
 	if (q->state == IOVT_RXQ_CLOSED) { /* a broken ring is not touched */
 		rewind_newest(q);
-		flush_rest(q);
+		end->notify = flush_rest(q);
 	}
 	q->stats.abandoned += q->nr_reclaimed;
 	q->nr_reclaimed = 0;
-	iovt_vq_bases(&q->vr, last_avail, last_used);
+	iovt_vq_bases(&q->vr, &end->last_avail, &end->last_used);
 	lent = q->nr_lent;
 	q->stats.late += lent;
 	q->log.mark = NULL; /* it may be gone when the last buffer comes */

@@ -126,10 +126,10 @@ void iovt_rxq_close(struct iovt_rxq *q);
  * still lent, and which no NIC may hold any more: whoever holds them reads what the guest makes of them. After
  * close.
  *
- * @param last_avail, last_used the bases that the front end must be told (GET_VRING_BASE).
+ * @param end is filled in.
  * @return buffers still lent, counted as late.
  */
-unsigned int iovt_rxq_give_back(struct iovt_rxq *q, uint16_t *last_avail, uint16_t *last_used);
+unsigned int iovt_rxq_give_back(struct iovt_rxq *q, struct iovt_vring_end *end);
 
 /** Let go of a closed queue. Freed now, or by the reclaim of the last lent buffer. */
 void iovt_rxq_put(struct iovt_rxq *q);

@@ -68,8 +68,8 @@ txq_free(struct iovt_txq *q)
 		release(ctx);
 }
 
-/* The guest gets all that is out; a broken ring is left alone. */
-static void
+/* The guest gets all that is out; a broken ring is left alone. Does it want to be notified? */
+static bool
 give_back(struct iovt_txq *q)
 {
 	for (uint32_t id = 0; id < q->vr.size; id++) {
@@ -83,19 +83,17 @@ give_back(struct iovt_txq *q)
 		}
 		IOVT_WRITE_ONCE(loan->state, IOVT_LOAN_LATE);
 	}
-	if (q->error == NULL)
-		iovt_dirty_publish(&q->log, &q->vr);
+	return q->error == NULL && iovt_dirty_publish(&q->log, &q->vr);
 }
 
 unsigned int
-iovt_txq_destroy(struct iovt_txq *q, uint16_t *last_avail, uint16_t *last_used,
-	struct iovt_txq_stats *stats)
+iovt_txq_destroy(struct iovt_txq *q, struct iovt_vring_end *end, struct iovt_txq_stats *stats)
 {
 	unsigned int out;
 
 	iovt_lock_take(&q->lock);
-	give_back(q);
-	iovt_vq_bases(&q->vr, last_avail, last_used);
+	end->notify = give_back(q);
+	iovt_vq_bases(&q->vr, &end->last_avail, &end->last_used);
 	out = q->nr_borrowed;
 	q->stats.overdue = out;
 	*stats = q->stats;

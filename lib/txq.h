@@ -103,11 +103,11 @@ int iovt_txq_create(const struct iovt_txq_conf *conf, struct iovt_txq **out);
  * counted as overdue: whoever holds them reads what the guest makes of them. Freed now, or with the last of
  * them. Control thread.
  *
- * @param last_avail, last_used the bases that the front end must be told (GET_VRING_BASE).
+ * @param end is filled in.
  * @param stats the counters, as they end.
  * @return packets that are still out.
  */
-unsigned int iovt_txq_destroy(struct iovt_txq *q, uint16_t *last_avail, uint16_t *last_used,
+unsigned int iovt_txq_destroy(struct iovt_txq *q, struct iovt_vring_end *end,
 	struct iovt_txq_stats *stats);
 
 /** Mark the ring broken, for a reason; counted and left alone from now on. The queue's thread. */

@@ -72,6 +72,13 @@ struct iovt_progress {
 	uint16_t shown; /* behind the last one that the guest was shown */
 };
 
+/* What is left of a virtqueue whose back end lets go of it. */
+struct iovt_vring_end {
+	uint16_t last_avail; /* the bases that the front end must be told (GET_VRING_BASE) */
+	uint16_t last_used;
+	bool notify; /* the guest wants to be notified of what it was given back */
+};
+
 struct iovt_vring {
 	enum iovt_ring_format format;
 	bool event_idx;

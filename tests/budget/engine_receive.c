@@ -124,10 +124,10 @@ static void
 close_bed(void *bed)
 {
 	struct bed *b = bed;
-	uint16_t last_avail, last_used;
+	struct iovt_vring_end end;
 
 	iovt_rxq_close(b->q);
-	CHECK(iovt_rxq_give_back(b->q, &last_avail, &last_used) == 0);
+	CHECK(iovt_rxq_give_back(b->q, &end) == 0);
 	iovt_rxq_put(b->q);
 	fake_guest_fini(&b->guest);
 	free(b);

@@ -129,10 +129,10 @@ static void
 close_bed(void *bed)
 {
 	struct bed *b = bed;
-	uint16_t last_avail, last_used;
+	struct iovt_vring_end end;
 	struct iovt_txq_stats stats;
 
-	CHECK(iovt_txq_destroy(b->q, &last_avail, &last_used, &stats) == 0);
+	CHECK(iovt_txq_destroy(b->q, &end, &stats) == 0);
 	CHECK(stats.ring_errors == 0);
 	fake_guest_fini(&b->guest);
 	free(b);

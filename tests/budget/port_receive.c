@@ -117,13 +117,13 @@ close_bed(void *bed)
 {
 	struct bed *b = bed;
 	const struct vhost_txq *q = &b->port.txq[0];
-	uint16_t last_avail, last_used;
+	struct iovt_vring_end end;
 
 	CHECK(q->stats.packets == b->laps * BURST);
 	CHECK(q->stats.zero_copy_packets == (b->c->way == IN_PLACE ? q->stats.packets : 0));
 	CHECK(b->uplink.debound_packets == 0);
 	iovt_rxq_close(q->rxq);
-	CHECK(iovt_rxq_give_back(q->rxq, &last_avail, &last_used) == 0);
+	CHECK(iovt_rxq_give_back(q->rxq, &end) == 0);
 	iovt_rxq_put(q->rxq);
 	rte_mempool_free(b->tee_mp);
 	fake_guest_fini(&b->guest);

@@ -117,13 +117,13 @@ close_bed(void *bed)
 {
 	struct bed *b = bed;
 	const bool lent = b->c->way == WHOLE || (b->c->way == HEADERS && b->len >= PAYLOAD_MIN);
-	uint16_t last_avail, last_used;
+	struct iovt_vring_end end;
 	struct iovt_txq_stats stats;
 
 	control_lock();
 	if (queue(b)->loans != NULL)
 		loan_pool_retire(queue(b)->loans);
-	CHECK(iovt_txq_destroy(queue(b)->txq, &last_avail, &last_used, &stats) == 0);
+	CHECK(iovt_txq_destroy(queue(b)->txq, &end, &stats) == 0);
 	control_unlock();
 	CHECK(queue(b)->stats.packets == b->laps * BURST + 1);
 	CHECK(stats.borrowed == (lent ? b->laps * BURST : 0));

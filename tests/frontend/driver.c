@@ -209,17 +209,26 @@ driver_step(struct frontend *f)
 	return busy;
 }
 
-void
+bool
 driver_drain(struct frontend *f, unsigned int v)
 {
 	struct virtq *r = &f->vring[v];
+	bool any = false;
 
-	if (v & 1) {
-		reap(r);
-		return;
-	}
+	if (v & 1)
+		return reap(r);
 	while (receive(f, r, &f->backlog[v / 2]))
-		;
+		any = true;
+	return any;
+}
+
+void
+driver_fall_asleep(struct frontend *f, unsigned int v)
+{
+	do
+		f->vring[v].g.format->notify_after(&f->vring[v].g, 1);
+	while (driver_drain(f, v));
+	driver_count_notifications(f);
 }
 
 void

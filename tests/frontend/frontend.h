@@ -120,8 +120,10 @@ void driver_start(struct frontend *f, unsigned int v);
 bool driver_step(struct frontend *f);
 /* Nothing to do: wait until notified, or for input at fd. */
 void driver_rest(struct frontend *f, int fd);
-/* Take what was used before the vring was stopped. */
-void driver_drain(struct frontend *f, unsigned int v);
+/* Take what was used of the vring. Returns whether there was anything. */
+bool driver_drain(struct frontend *f, unsigned int v);
+/* All that was used has been taken, and the guest will be notified of more. */
+void driver_fall_asleep(struct frontend *f, unsigned int v);
 void driver_count_notifications(struct frontend *f);
 
 /* dirty.c */

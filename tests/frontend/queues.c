@@ -279,21 +279,36 @@ check_frozen(const struct frontend *f, unsigned int v)
 
 /*
  * The base in the reply says what the back end has taken. All of that must have come back: the next used
- * buffer is looked for where the base is, and what is posted still is behind it.
+ * buffer is looked for where the base is, and what is posted still is behind it. A guest that sleeps, and whose CPU is
+ * halted meanwhile, has been notified of it: it may go on with another back end, which knows nothing of that.
  */
 bool
 stop_vring(struct frontend *f, unsigned int v)
 {
 	struct vring_state s = {v, 0};
 	struct virtq *r = &f->vring[v];
+	const bool running = f->running;
+	uint64_t notified;
 	struct message m;
+	bool came;
 
+	if (f->conf.sleep) {
+		driver_fall_asleep(f, v);
+		f->running = false;
+	}
+	notified = r->notified;
 	if (!link_ask(&f->link, GET_VRING_BASE, &s, sizeof(s), NULL, 0, &m))
 		return false;
 	memcpy(&s, m.payload, sizeof(s));
-	driver_drain(f, v);
+	f->running = running;
+	came = driver_drain(f, v);
+	driver_count_notifications(f);
 	r->started = false;
 	r->frozen = digest_vring(&r->g);
+	if (f->conf.sleep && came && r->notified == notified) {
+		f->link.error = "a guest that sleeps was not notified of what came back";
+		return false;
+	}
 	if (r->g.format->next_used(&r->g) == (uint16_t)s.num)
 		return true;
 	f->link.error = "the base is not where the used buffers end";

@@ -166,16 +166,16 @@ open_ring(struct fuzz *f)
 static void
 close_ring(struct fuzz *f)
 {
-	uint16_t avail, used;
+	struct iovt_vring_end end;
 	unsigned int late;
 
 	if (f->in_burst)
 		burst(f);
 	reclaim(f, fuzz_take(&f->guest.in, 1) % (FUZZ_RING_MAX + 1));
 	iovt_rxq_close(f->q);
-	late = iovt_rxq_give_back(f->q, &avail, &used);
+	late = iovt_rxq_give_back(f->q, &end);
 	if (f->q->state == IOVT_RXQ_CLOSED)
-		CHECK(avail == used);
+		CHECK(end.last_avail == end.last_used);
 	CHECK(late == f->nr_lent);
 	CHECK(f->q->stats.harvested == not_held(&f->q->stats));
 	iovt_rxq_put(f->q);

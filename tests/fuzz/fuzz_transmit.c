@@ -117,7 +117,7 @@ fuzz_target(const uint8_t *data, size_t size)
 	struct iovt_txq_conf conf = {0};
 	struct iovt_txq_stats stats;
 	struct loans loans = {0};
-	uint16_t last_avail, last_used;
+	struct iovt_vring_end end;
 	struct iovt_txq *q;
 
 	conf.hdr_len = fuzz_guest_open(&g, IOVT_FROM_GUEST, &conf.ring) & 0x10 ? 12 : 10;
@@ -136,7 +136,7 @@ fuzz_target(const uint8_t *data, size_t size)
 			fuzz_guest_writes(&g);
 		}
 	}
-	CHECK(iovt_txq_destroy(q, &last_avail, &last_used, &stats) == loans.n);
+	CHECK(iovt_txq_destroy(q, &end, &stats) == loans.n);
 	CHECK(stats.borrowed == stats.returned + stats.overdue);
 	while (loans.n > 0)
 		give_back(&g.in, q, &loans);

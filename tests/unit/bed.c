@@ -59,7 +59,9 @@ bed_close(struct bed *b, uint16_t *last_avail, uint16_t *last_used)
 	bed_check_accounts(b->q);
 	iovt_rxq_close(b->q);
 	bed_check_accounts(b->q);
-	late = iovt_rxq_give_back(b->q, last_avail, last_used);
+	late = iovt_rxq_give_back(b->q, &b->end);
+	*last_avail = b->end.last_avail;
+	*last_used = b->end.last_used;
 	stats = b->q->stats;
 	bed_check_given_back(&stats);
 	CHECK(b->released == released);

@@ -43,8 +43,9 @@ struct bed {
 	struct bed_conf conf;
 	struct fake_guest guest;
 	struct iovt_rxq *q;
-	unsigned int released; /* how often the queue's release was called */
-	unsigned int queues;   /* how many were opened */
+	unsigned int released;     /* how often the queue's release was called */
+	unsigned int queues;       /* how many were opened */
+	struct iovt_vring_end end; /* of the queue that was closed last */
 	struct fake_packet packet;
 };
 

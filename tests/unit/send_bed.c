@@ -65,8 +65,10 @@ unsigned int
 send_bed_close(struct send_bed *b, uint16_t *last_avail, uint16_t *last_used)
 {
 	unsigned int before = b->released;
-	unsigned int out = iovt_txq_destroy(b->q, last_avail, last_used, &b->last);
+	unsigned int out = iovt_txq_destroy(b->q, &b->end, &b->last);
 
+	*last_avail = b->end.last_avail;
+	*last_used = b->end.last_used;
 	CHECK(b->released == before + (out == 0));
 	CHECK(b->last.borrowed == b->last.returned + b->last.overdue && b->last.overdue == out);
 	b->q = NULL;

@@ -33,6 +33,7 @@ struct send_bed {
 	struct iovt_tx_reads reads;
 	unsigned int released;
 	struct iovt_txq_stats last; /* of a queue that was closed */
+	struct iovt_vring_end end;
 };
 
 struct send_bed *send_bed_new(const struct bed_conf *conf);

@@ -156,7 +156,7 @@ left(const struct bed_conf *conf)
 
 /* Whose queue is destroyed meanwhile: the guest has all at once, and the memory lives until they are back. */
 static void
-overdue(const struct bed_conf *conf)
+overdue(const struct bed_conf *conf, bool asks)
 {
 	struct send_bed *b = borrowing(conf, conf->size);
 	const struct iovt_guest_mem *mem = b->guest.mem.snapshot;
@@ -169,8 +169,10 @@ overdue(const struct bed_conf *conf)
 		send(b, i);
 	assert_int_equal(send_bed_burst(b, 8), 4);
 	send_bed_return(b, 1);
+	b->guest.format->notify_after(&b->guest, asks);
 	assert_int_equal(send_bed_close(b, &last_avail, &last_used), 3);
 	assert_int_equal(last_avail, last_used);
+	assert_int_equal(b->end.notify, asks);
 	for (unsigned int i = 0; i < 4; i++) {
 		ids[i] = b->got[i].id;
 		send_bed_expect(b, i, i, LEN);
@@ -190,6 +192,18 @@ overdue(const struct bed_conf *conf)
 	assert_int_equal(fake_mem_changed(&b->guest.mem, 0, 0), UINT64_MAX);
 	assert_int_equal(mem->refs, refs);
 	send_bed_free(b);
+}
+
+static void
+overdue_told(const struct bed_conf *conf)
+{
+	overdue(conf, true);
+}
+
+static void
+overdue_not_told(const struct bed_conf *conf)
+{
+	overdue(conf, false);
 }
 
 /* Of a ring that broke, nothing is written when they come back. */
@@ -404,7 +418,8 @@ main(void)
 		{"limits", limit, false},
 		{"room before a packet", front, false},
 		{"no room for a copy", left, false},
-		{"out when the queue goes", overdue, false},
+		{"out when the queue goes, and the guest is notified", overdue_told, false},
+		{"the same of one that does not ask", overdue_not_told, false},
 		{"a broken ring", broken, false},
 		{"one id twice", twice, false},
 		{"memory in pages", paged, false},

@@ -25,15 +25,16 @@ expect_accepted(const struct iovt_vring_conf *ring)
 {
 	const struct iovt_rxq_conf rx = {.ring = *ring, .hdr_len = 12};
 	const struct iovt_txq_conf tx = {.ring = *ring, .hdr_len = 12};
-	uint16_t last_avail, last_used;
 	struct iovt_txq_stats stats;
+	struct iovt_vring_end end;
 	struct iovt_rxq *rxq;
 	struct iovt_txq *txq;
 
 	assert_int_equal(iovt_txq_create(&tx, &txq), 0);
-	assert_int_equal(iovt_txq_destroy(txq, &last_avail, &last_used, &stats), 0);
-	assert_int_equal(last_avail, ring->last_avail);
-	assert_int_equal(last_used, ring->last_used);
+	assert_int_equal(iovt_txq_destroy(txq, &end, &stats), 0);
+	assert_int_equal(end.last_avail, ring->last_avail);
+	assert_int_equal(end.last_used, ring->last_used);
+	assert_false(end.notify);
 	/* It has no release function, and needs none. */
 	assert_int_equal(iovt_rxq_create(&rx, &rxq), 0);
 	iovt_rxq_close(rxq);

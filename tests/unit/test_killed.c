@@ -276,10 +276,10 @@ prepare_give_back(struct bed *b)
 static void
 give_back(struct bed *b)
 {
-	uint16_t avail, used;
+	struct iovt_vring_end end;
 
 	iovt_rxq_close(b->q);
-	CHECK(iovt_rxq_give_back(b->q, &avail, &used) == 3);
+	CHECK(iovt_rxq_give_back(b->q, &end) == 3);
 }
 
 static void

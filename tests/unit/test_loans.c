@@ -105,13 +105,13 @@ open_bed(const struct kind *kind)
 static unsigned int
 close_queue(struct bed *b)
 {
-	uint16_t last_avail, last_used;
 	struct iovt_txq_stats stats;
+	struct iovt_vring_end end;
 	unsigned int out;
 
 	control_lock();
 	loan_pool_retire(b->q.loans);
-	out = iovt_txq_destroy(b->q.txq, &last_avail, &last_used, &stats);
+	out = iovt_txq_destroy(b->q.txq, &end, &stats);
 	control_unlock();
 	return out;
 }

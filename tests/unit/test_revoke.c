@@ -39,7 +39,7 @@ by_rewind(const struct bed_conf *conf)
 	struct bed *b = bed_new(conf);
 	unsigned int half = conf->size / 2;
 	struct iovt_rxq_stats stats;
-	uint16_t avail, used;
+	struct iovt_vring_end end;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_PAIRS);
 	assert_int_equal(fake_nic_harvest(b->q, bufs, half, half), half);
@@ -48,16 +48,17 @@ by_rewind(const struct bed_conf *conf)
 	assert_int_equal(fake_nic_harvest(b->q, bufs, half, half), half);
 	bed_reclaim(b, bufs, half);
 	iovt_rxq_close(b->q);
-	assert_int_equal(iovt_rxq_give_back(b->q, &avail, &used), 0);
+	assert_int_equal(iovt_rxq_give_back(b->q, &end), 0);
 	stats = b->q->stats;
 	iovt_rxq_put(b->q);
 	b->q = NULL;
 	assert_int_equal(stats.rewound, half);
 	assert_int_equal(stats.flushed, 0);
-	assert_int_equal(avail, conf->start);
-	assert_int_equal(used, conf->start);
+	assert_false(end.notify); /* nothing is used */
+	assert_int_equal(end.last_avail, conf->start);
+	assert_int_equal(end.last_used, conf->start);
 	bed_expect_nothing(b);
-	reopen(b, avail, used);
+	reopen(b, end.last_avail, end.last_used);
 	bed_free(b);
 }
 
@@ -68,7 +69,7 @@ by_flush(const struct bed_conf *conf)
 	struct bed *b = bed_new(conf);
 	unsigned int held = conf->size - 1;
 	struct iovt_rxq_stats stats;
-	uint16_t avail, used;
+	struct iovt_vring_end end;
 
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_PAIRS);
 	assert_int_equal(fake_nic_harvest(b->q, bufs, conf->size, 1), conf->size);
@@ -76,20 +77,49 @@ by_flush(const struct bed_conf *conf)
 	bed_expect(b, 1, 60);
 	bed_reclaim(b, bufs, held);
 	iovt_rxq_close(b->q);
-	assert_int_equal(iovt_rxq_give_back(b->q, &avail, &used), 0);
+	assert_int_equal(iovt_rxq_give_back(b->q, &end), 0);
 	stats = b->q->stats;
 	iovt_rxq_put(b->q);
 	b->q = NULL;
 	assert_int_equal(stats.rewound, 0);
 	assert_int_equal(stats.flushed, held);
-	assert_int_equal(avail, conf->format->after(conf->size, conf->start, conf->size));
-	assert_int_equal(used, conf->format->after(conf->size, conf->start, conf->size));
+	assert_true(end.notify);
+	assert_int_equal(end.last_avail, conf->format->after(conf->size, conf->start, conf->size));
+	assert_int_equal(end.last_used, conf->format->after(conf->size, conf->start, conf->size));
 	for (unsigned int i = 0; i < held; i++)
 		bed_expect_flushed(b);
 	assert_int_equal(b->guest.nr_posted, 0);
 	fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
-	reopen(b, avail, used);
+	reopen(b, end.last_avail, end.last_used);
 	bed_free(b);
+}
+
+/* A guest that asked for a notification gets one for what it is given back, and no other. */
+static void
+given_back_notified(const struct bed_conf *conf)
+{
+	const unsigned int n = conf->size < 3 ? conf->size : 3;
+
+	for (uint16_t after = 0; after <= n; after++) {
+		struct bed_conf c = *conf;
+		uint16_t avail, used;
+		struct iovt_rxq *old;
+		struct bed *b;
+
+		c.event_idx = true;
+		b = bed_new(&c);
+		old = b->q;
+		fake_guest_fill(&b->guest, FAKE_ONE, 2048, FAKE_LINEAR);
+		assert_int_equal(fake_nic_harvest(b->q, bufs, n, n), n);
+		b->guest.format->notify_after(&b->guest, after);
+		assert_int_equal(bed_close(b, &avail, &used), n);
+		assert_int_equal(b->end.notify, after != 0);
+		for (unsigned int i = 0; i < n; i++)
+			bed_expect_flushed(b);
+		for (unsigned int i = 0; i < n; i++)
+			iovt_rxq_reclaim(old, &bufs[i].id, 1);
+		bed_free(b);
+	}
 }
 
 /* Of eight, the fourth is copied into and the sixth delivered: two rewound, four flushed. */
@@ -100,7 +130,7 @@ by_both(const struct bed_conf *conf)
 	/* Ring entries that six chains of two descriptors take. */
 	uint16_t six = conf->format == &fake_packed ? 12 : 6;
 	struct iovt_rxq_stats stats;
-	uint16_t avail, used;
+	struct iovt_vring_end end;
 
 	fake_guest_fill(&b->guest, FAKE_HDR_FOLLOWED, 2048, FAKE_LINEAR);
 	assert_int_equal(fake_nic_harvest(b->q, bufs, 3, 3), 3);
@@ -112,19 +142,19 @@ by_both(const struct bed_conf *conf)
 	bed_reclaim(b, bufs, 4);
 	bed_reclaim(b, bufs + 5, 2);
 	iovt_rxq_close(b->q);
-	assert_int_equal(iovt_rxq_give_back(b->q, &avail, &used), 0);
+	assert_int_equal(iovt_rxq_give_back(b->q, &end), 0);
 	stats = b->q->stats;
 	iovt_rxq_put(b->q);
 	b->q = NULL;
 	assert_int_equal(stats.rewound, 2);
 	assert_int_equal(stats.flushed, 4);
-	assert_int_equal(avail, conf->format->after(conf->size, conf->start, six));
-	assert_int_equal(used, conf->format->after(conf->size, conf->start, six));
+	assert_int_equal(end.last_avail, conf->format->after(conf->size, conf->start, six));
+	assert_int_equal(end.last_used, conf->format->after(conf->size, conf->start, six));
 	for (int i = 0; i < 4; i++)
 		bed_expect_flushed(b);
 	/* Of the ring's eight, two are as if never taken. */
 	assert_int_equal(b->guest.nr_posted, conf->size / 2 - 6);
-	reopen(b, avail, used);
+	reopen(b, end.last_avail, end.last_used);
 	bed_free(b);
 }
 
@@ -295,6 +325,7 @@ main(void)
 		{"the newest buffers are given back by rewinding", by_rewind, true},
 		{"older buffers are given back with length 0", by_flush, true},
 		{"both ways at once", by_both},
+		{"and it is notified as it wishes", given_back_notified, true},
 		{"a rewind is not confused by an id's older uses", rewind_after_recycling, true},
 		{"nothing is rewound past a copy", no_rewind_past_copy},
 		{"late buffers are counted, and free the queue when they are back", late, true},

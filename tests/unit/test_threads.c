@@ -190,17 +190,17 @@ static void
 revoke(struct world *w, bool reopen)
 {
 	struct iovt_rxq *q = w->b->q;
-	uint16_t avail, used;
+	struct iovt_vring_end end;
 	unsigned int late;
 
 	iovt_rxq_close(q);
 	pthread_rwlock_wrlock(&w->current); /* the NIC is not filling any more */
-	late = iovt_rxq_give_back(q, &avail, &used);
+	late = iovt_rxq_give_back(q, &end);
 	iovt_rxq_put(q);
 	w->late += late;
 	w->b->q = NULL;
 	if (reopen)
-		bed_open(w->b, avail, used);
+		bed_open(w->b, end.last_avail, end.last_used);
 	w->reopened += reopen;
 	pthread_rwlock_unlock(&w->current);
 }

@@ -132,32 +132,45 @@ add_rx_stats(struct iovt_rxq_stats *sum, const struct iovt_rxq_stats *s)
 	sum->resumed += s->resumed;
 }
 
+/*
+ * A guest that sleeps because all its buffers were out does not see what it has got back before it is notified, and
+ * nobody may come later who does that: it may go on in another place.
+ */
+static void
+end_vring(struct vhost_port *p, uint16_t vring, const struct iovt_vring_end *end,
+	struct vhost_call *call)
+{
+	if (p->vid >= 0)
+		rte_vhost_set_vring_base(p->vid, vring, end->last_avail, end->last_used);
+	if (end->notify)
+		vhost_notify(call);
+	call->fd = -1;
+}
+
 /* Revocation (docs/design.md): after it, neither NIC nor switch touches the guest's buffers. */
 static void
 txq_down(struct vhost_txq *q)
 {
 	struct vhost_port *p = q->port;
 	struct iovt_rxq *rxq = q->rxq;
-	uint16_t last_avail, last_used;
 	struct iovt_rxq_stats past;
+	struct iovt_vring_end end;
 	unsigned int lent;
 
 	vhost_close_gates(p);
 	q->rxq = NULL;
-	q->call.fd = -1;
 	vhost_open_gates(p);
 	iovt_rxq_close(rxq);
 	mapping_off(q);
 	vhost_wait_for_lent(p, rxq);
-	lent = iovt_rxq_give_back(rxq, &last_avail, &last_used);
+	lent = iovt_rxq_give_back(rxq, &end);
 	if (lent > 0)
 		IOVTEE_LOG(WARNING,
 			"%s q%u: %u buffers are still inside the switch; the guest's memory stays "
 			"mapped until they are not",
 			p->data->name, q->queue, lent);
 	vhost_end_record(p, &q->record, lent);
-	if (p->vid >= 0)
-		rte_vhost_set_vring_base(p->vid, VHOST_VRING_RX(q->queue), last_avail, last_used);
+	end_vring(p, VHOST_VRING_RX(q->queue), &end, &q->call);
 	past = iovt_rxq_look(rxq).stats;
 	add_rx_stats(&q->past, &past);
 	iovt_rxq_put(rxq);
@@ -256,19 +269,18 @@ rxq_down(struct vhost_rxq *q)
 {
 	struct vhost_port *p = q->port;
 	struct iovt_txq *txq = q->txq;
-	uint16_t last_avail, last_used;
 	struct iovt_txq_stats stats;
+	struct iovt_vring_end end;
 	unsigned int out;
 
 	gate_close(&q->gate);
 	q->txq = NULL;
-	q->call.fd = -1;
 	gate_open(&q->gate);
 	vhost_wait_for_borrowed(p, txq);
 	if (q->loans != NULL)
 		loan_pool_retire(q->loans);
 	q->loans = NULL;
-	out = iovt_txq_destroy(txq, &last_avail, &last_used, &stats);
+	out = iovt_txq_destroy(txq, &end, &stats);
 	if (out > 0)
 		IOVTEE_LOG(WARNING,
 			"%s q%u: %u of the guest's packets are still inside the switch; its memory "
@@ -276,8 +288,7 @@ rxq_down(struct vhost_rxq *q)
 			p->data->name, q->queue, out);
 	add_tx_stats(&q->past, &stats);
 	vhost_end_record(p, &q->record, out);
-	if (p->vid >= 0)
-		rte_vhost_set_vring_base(p->vid, VHOST_VRING_TX(q->queue), last_avail, last_used);
+	end_vring(p, VHOST_VRING_TX(q->queue), &end, &q->call);
 }
 
 /* The application has set up fewer Rx queues than the guest sends from. */

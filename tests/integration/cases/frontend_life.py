@@ -63,11 +63,11 @@ def out_of_guest(pvp):
     return counters["borrowed"] - counters["returned"]
 
 
-def finish(pvp, before, order=True):
+def finish(pvp, before, order=True, overdue=0):
     """The regular end: every buffer comes back, and memory stays as it is."""
     pvp.guest.stop()
     if pvp.bed.ports == "iovtee":
-        check_equal(sent_by_guest(pvp)["overdue"], 0, "packets that the guest got back while they were out")
+        check_equal(sent_by_guest(pvp)["overdue"], overdue, "packets that the guest got back while they were out")
     check_equal(pvp.guest.stats()["lost_wakeups"], 0, "lost wake-ups")
     pvp.check_nic(before, 0, lost=1 << 60, order=order)
     pvp.check_accounts()
@@ -244,6 +244,29 @@ def stop_waits(bed, ring):
     pvp.guest.cmd("start", vring=1, resume=1)
     check_zero_copy(pvp)
     finish(pvp, before)
+
+
+@each_ring("stop-notifies")
+def stop_notifies(bed, ring):
+    """A transmit queue that stops while a stalled NIC has its packets, and its guest sleeps until there is room: the
+    guest has all back with the reply, and is notified. What the NIC sends of them then is no packet any more."""
+    bed.need_iovtee()
+    pvp = start(bed, ring, options={"sleep": 1})
+    pvp.emunic("tx_stall")
+    pvp.start_source()
+    wait_until(lambda: out_of_guest(pvp) > RING[ring] // 2, 5, "the guest's packets to be out")
+    pvp.guest.cmd("run", on=0)
+    wait_until(lambda: sent_by_guest(pvp)["packets"] == pvp.guest.stats()["sent"], 5, "all packets to be taken")
+    pvp.guest.stop(vring=1)
+    overdue, sent = sent_by_guest(pvp)["overdue"], pvp.nic()["tx_device_frames"]
+    check(overdue > RING[ring] // 2, f"only {overdue} packets came back")
+    pvp.emunic("tx_resume")
+    wait_until(lambda: pvp.nic()["tx_device_frames"] >= sent + overdue, 5, "the NIC to send what it has")
+    before = pvp.nic()
+    pvp.guest.cmd("start", vring=1, resume=1)
+    pvp.guest.cmd("run")
+    check_zero_copy(pvp)
+    finish(pvp, before, overdue=overdue)
 
 
 @each_ring("enable")
