@@ -28,6 +28,13 @@ static_assert(offsetof(union emu_rx_desc, wb.rss) == 0 &&
 		offsetof(union emu_rx_desc, wb.len) == 8,
 	"describe() knows the layout");
 
+/* Two fields of an mbuf's first 64-bit word of those that drivers set (rearm_data). */
+#define REFCNT_SEGS     UINT64_C(0x0000ffffffff0000)
+#define ONE_REF_ONE_SEG UINT64_C(0x0000000100010000)
+static_assert(offsetof(struct rte_mbuf, refcnt) == offsetof(struct rte_mbuf, rearm_data) + 2 &&
+		offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, rearm_data) + 4,
+	"reference count and number of segments");
+
 /* The word that the device writes last, in one piece: what it wrote before is visible after this. */
 static inline uint32_t
 read_status(const union emu_rx_desc *d)
@@ -171,20 +178,39 @@ bulk_flush(struct bulk *b)
 	b->n = 0;
 }
 
+static inline void
+bulk_add(struct bulk *b, struct rte_mbuf *m)
+{
+	if (unlikely(b->n == CLEAN_BULK || (b->n > 0 && b->mbufs[0]->pool != m->pool)))
+		bulk_flush(b);
+	b->mbufs[b->n++] = m;
+}
+
+/* One reference, one segment, a buffer of its own: as it has to be in its pool. Its second line need not be read. */
+static inline bool
+is_pristine(const struct rte_mbuf *m)
+{
+	const uint64_t word = *(
+		const uint64_t *)RTE_PTR_ADD(m, offsetof(struct rte_mbuf, rearm_data));
+
+	return (word & REFCNT_SEGS) == ONE_REF_ONE_SEG && RTE_MBUF_DIRECT(m);
+}
+
 /* rte_pktmbuf_free_bulk(), inlined, as vectorised drivers do it. */
 static inline void
 bulk_free(struct bulk *b, struct rte_mbuf *pkt)
 {
 	struct rte_mbuf *m, *next;
 
+	if (likely(is_pristine(pkt))) {
+		bulk_add(b, pkt);
+		return;
+	}
 	for (m = pkt; m != NULL; m = next) {
 		next = m->next;
 		m = rte_pktmbuf_prefree_seg(m);
-		if (unlikely(m == NULL))
-			continue;
-		if (unlikely(b->n == CLEAN_BULK || (b->n > 0 && b->mbufs[0]->pool != m->pool)))
-			bulk_flush(b);
-		b->mbufs[b->n++] = m;
+		if (likely(m != NULL))
+			bulk_add(b, m);
 	}
 }
 
@@ -235,14 +261,15 @@ post_packet(struct emu_txq *q, struct rte_mbuf *pkt)
 	q->tail += pkt->nb_segs;
 }
 
-/* The lines that the next n descriptors will be in: the device has read them a ring ago. */
+/* The lines that the next n descriptors will be in: the device has read them a ring ago, and stores take them back. */
 static inline void
-prefetch_tx_ring(const struct emu_txq *q, uint32_t n)
+claim_tx_ring(struct emu_txq *q, uint32_t n)
 {
 	uint16_t index = q->post;
 
+	n = RTE_MIN(n, (uint32_t)q->nb_desc - q->used);
 	for (uint32_t i = 0; i < n; i += PER_LINE) {
-		rte_prefetch0_write(&q->ring[index]);
+		*(volatile uint16_t *)&q->ring[index].len = 0;
 		index = index + PER_LINE < q->nb_desc ? index + PER_LINE : 0;
 	}
 }
@@ -308,7 +335,7 @@ tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb, const bool offload)
 	}
 	__atomic_store_n(&q->doorbell, q->tail, __ATOMIC_RELEASE);
 	/* The next burst is like this one. */
-	prefetch_tx_ring(q, q->tail - tail);
+	claim_tx_ring(q, q->tail - tail);
 	q->stats.packets += sent;
 	q->stats.bytes += bytes;
 	return i;

@@ -33,15 +33,14 @@ index_of(const struct loan_pool *lp, const void *mbuf)
 	return lines * lp->inverse >> 32;
 }
 
-/* The NIC has read them, and will be asked to again: the lines come over meanwhile. */
+/* The NIC has read them, and will be asked to again: stores take the lines back meanwhile. */
 static inline void
 take_headers(struct loan_pool *lp, const void *mbuf, uint32_t id)
 {
-	const char *room = (const char *)((const struct rte_mbuf *)mbuf)->buf_addr +
-		RTE_PKTMBUF_HEADROOM;
+	char *room = (char *)((const struct rte_mbuf *)mbuf)->buf_addr + RTE_PKTMBUF_HEADROOM;
 
 	for (unsigned int off = 0; off < LOAN_HEADERS; off += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0_write(room + off);
+		*(volatile char *)(room + off) = 0;
 	__atomic_store_n(&lp->headers_out[id], 0, __ATOMIC_RELEASE);
 }
 

@@ -35,7 +35,7 @@ get_spares(struct loans *l, size_t k)
 		return false;
 	l->copies = 0;
 	l->spares = l->left - k;
-	vhost_rx_fetch_buffers(l->spare, l->spares);
+	vhost_rx_claim_buffers(l->spare, l->spares);
 	return true;
 }
 

@@ -143,7 +143,7 @@ rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool asks, co
 		q->stats.no_mbuf += ready;
 		return 0;
 	}
-	vhost_rx_fetch_buffers(pkts, ready);
+	vhost_rx_claim_buffers(pkts, ready);
 	got = iovt_tx_take(q->txq, f, ready, q->room, IOVT_TX_READS_ALL,
 		asks ? copy_asking_frame : copy_frame, take_pieces, &b);
 	if (log ? iovt_tx_end_logged(q->txq) : iovt_tx_end(q->txq, f))

@@ -29,12 +29,16 @@ vhost_rx_describe(struct rte_mbuf *m, uint64_t rearm, uint64_t flags, uint32_t l
 	m->vlan_tci = 0;
 }
 
-/* The buffers were sent last, and may still be in another cache. */
+/*
+ * The buffers were sent last: another core has read them, and their lines are in both caches. A store takes each back
+ * for writing, all of them at once; packets' stores, which are many and in order, would wait for one after another.
+ * A prefetch for writing does not, on CPUs that find the line in their cache and leave it at that.
+ */
 static inline void
-vhost_rx_fetch_buffers(struct rte_mbuf *const *pkts, unsigned int n)
+vhost_rx_claim_buffers(struct rte_mbuf *const *pkts, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		rte_prefetch0_write((char *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM);
+		*(volatile char *)RTE_PTR_ADD(pkts[i]->buf_addr, RTE_PKTMBUF_HEADROOM) = 0;
 }
 
 static __rte_always_inline void
