@@ -12,6 +12,7 @@
 set -eu
 
 cache=${1:?usage: driver-headers.sh CACHE_DIR}
+tools=$(cd "$(dirname "$0")" && pwd)
 headers='ethdev_driver.h ethdev_vdev.h ethdev_pci.h dev_driver.h bus_driver.h bus_vdev_driver.h'
 
 die() { echo "driver-headers: $*" >&2; exit 1; }
@@ -57,34 +58,12 @@ cache=$(cd "$cache" && pwd)
 out=$cache/dpdk-driver-headers-$version
 work=$(mktemp -d "$cache/headers.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lists/partial" "$work/parts"
 
-# A private apt configuration: the machine's own sources, asked for source packages.
-for f in /etc/apt/sources.list.d/*.sources; do
-	[ -e "$f" ] || continue
-	grep -q 'Components:.*main' "$f" &&
-		sed 's/^Types:.*/Types: deb-src/' "$f" > "$work/parts/$(basename "$f")"
-done
-for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-	[ -e "$f" ] || continue
-	grep -E '^deb[[:space:]].*[[:space:]]main([[:space:]]|$)' "$f" |
-		sed 's/^deb[[:space:]]/deb-src /' >> "$work/parts/all.list"
-done
-set -- -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/parts" \
-	-o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work" -o APT::Sandbox::User=root \
-	-o Acquire::Retries=2 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30
+"$tools/deb-source.sh" dpdk "$version" "$work" ||
+	die 'no source of dpdk. If a newer one is offered: apt-get update && apt-get install libdpdk-dev dpdk.' \
+		'Else set DPDK_SOURCE to an unpacked source of DPDK'
 
-# One of the machine's sources may be out of reach without harm, as long as another has DPDK.
 cd "$work"
-apt-get "$@" update >&2 || true
-if ! apt-get "$@" source --download-only "dpdk=$version" >&2 ||
-	[ ! -e "dpdk_${version#*:}.dsc" ]; then
-	offered=$(apt-cache "$@" showsrc dpdk 2>/dev/null | sed -n 's/^Version: //p' | sort -u | xargs)
-	die "the package archive does not deliver the source of dpdk $version, which is installed;" \
-		"it offers: ${offered:-nothing (is it reachable?)}. If that is newer:" \
-		'apt-get update && apt-get install libdpdk-dev dpdk. Else set DPDK_SOURCE to an unpacked source of DPDK'
-fi
-
 mkdir "$work/out"
 for h in $headers; do
 	member=$(tar -tf dpdk_*.orig.tar.* | grep "/\(lib\|drivers\)/.*/$h\$") ||
