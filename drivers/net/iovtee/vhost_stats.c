@@ -17,6 +17,8 @@ struct counter {
 #n, offsetof(struct vhost_tx_stats, n)                                             \
 	}
 static const struct counter sent[] = {
+	SENT(packets),
+	SENT(bytes),
 	SENT(zero_copy_packets),
 	SENT(copied_unbound),
 	SENT(copied_foreign),

@@ -54,7 +54,10 @@ def check_ended(pvp, order=True, pools=True):
     if pvp.bed.ports == "vhost":
         return
     wait_until(lambda: pvp.counters()["outstanding"] == 0, 5, "outstanding buffers to be 0")
-    check_identity(pvp.counters())
+    counters, port = pvp.counters(), pvp.switch.stats(pvp.vhost)
+    check_identity(counters)
+    for queues, whole in (("packets", "opackets"), ("bytes", "obytes")):
+        check_equal(counters[queues], port[whole], f"{queues} sent by all queues")
     wait_until(lambda: pvp.nf.huge.clear() or pvp.nf.huge.used() == 0, 5,
                "the guest's memory to be released")
     if pools:
