@@ -13,7 +13,7 @@ build='gcc libc6-dev meson ninja-build pkg-config dpkg-dev python3 libdpdk-dev d
 report='gnuplot-nox'
 budget='valgrind'
 check='clang clang-format libclang-rt-dev openvswitch-switch-dpdk shellcheck spin'
-system='podman runc iperf3 qemu-system-x86 ethtool openvswitch-switch-dpdk'
+system='autoconf iputils-ping procps podman runc iperf3 qemu-system-x86 ethtool openvswitch-switch-dpdk'
 matrix='debootstrap'
 
 case ${1-} in
