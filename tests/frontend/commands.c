@@ -15,6 +15,8 @@
 #define WORDS_MAX  48
 #define HEADER_LEN 12u
 #define SEND_MAX   4096u
+/* Of the area of a buffer. */
+#define HEADROOM_MAX 256u
 
 struct words {
 	unsigned int nr;
@@ -150,13 +152,14 @@ cmd_setup(struct frontend *f, const struct words *w)
 		.layouts = parse_layouts(text(w, "layouts", "one")),
 		.len_min = number(w, "len_min", 2000),
 		.len_max = number(w, "len_max", 2000),
+		.headroom = number(w, "headroom", 0),
 		.mtu = number(w, "mtu", 0),
 	};
 
 	tear_down(f);
 	if (c.pairs < 1 || c.pairs > PAIRS_MAX || c.size < 1 || c.size > 32768 || c.layouts == 0 ||
 		c.regions < 1 || c.regions > MEMORY_REGIONS_MAX || c.len_min < 16 ||
-		c.len_min > c.len_max || c.len_max > FAKE_LEN_MAX) {
+		c.len_min > c.len_max || c.len_max > FAKE_LEN_MAX || c.headroom > HEADROOM_MAX) {
 		answer_failure("setup: a value is out of its range");
 		return;
 	}
@@ -289,6 +292,20 @@ static void
 cmd_frozen(struct frontend *f, const struct words *w)
 {
 	each_vring(f, w, frozen_one, false);
+}
+
+static bool
+beside_one(struct frontend *f, unsigned int v, bool arg)
+{
+	(void)arg;
+	fake_guest_check_posted(&f->vring[v].g);
+	return true;
+}
+
+static void
+cmd_beside(struct frontend *f, const struct words *w)
+{
+	each_vring(f, w, beside_one, false);
 }
 
 static void
@@ -435,6 +452,7 @@ static const struct {
 	{"enable", cmd_enable},
 	{"mtu", cmd_mtu},
 	{"frozen", cmd_frozen},
+	{"beside", cmd_beside},
 	{"run", cmd_run},
 	{"post", cmd_post},
 	{"stats", cmd_stats},

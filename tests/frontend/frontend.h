@@ -43,7 +43,8 @@ struct guest_conf {
 	uint32_t layouts;     /* bits of enum fake_layout: how packets are received and sent */
 	uint32_t len_min;     /* of a receive buffer, header included */
 	uint32_t len_max;
-	uint16_t mtu; /* which the guest is told; 0: none */
+	uint16_t headroom; /* bytes before a buffer that the back end may use */
+	uint16_t mtu;      /* which the guest is told; 0: none */
 };
 
 struct virtq {

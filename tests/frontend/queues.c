@@ -49,6 +49,7 @@ queues_init(struct frontend *f)
 		conf.sends = v & 1;
 		fake_guest_init_in(&r->g, &conf, &f->memory.mem, &p);
 		r->g.any_num_buffers = c->any_num_buffers;
+		r->g.headroom = c->headroom;
 		r->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		CHECK(r->kick >= 0 && r->call >= 0);

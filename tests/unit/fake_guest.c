@@ -2,9 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_guest.h"
+#include "fake_area.h"
 
-#define PATTERN    0xa5
 #define RINGS_GPA  0
 #define LINEAR_GPA UINT64_C(0x40000000)
 
@@ -52,53 +51,6 @@ static uint64_t
 area_gpa(const struct fake_guest *g, enum fake_place place, uint16_t slot)
 {
 	return g->area[place] + (uint64_t)slot * FAKE_AREA;
-}
-
-/* Page by page, because the crossing area lies in two regions. */
-static void
-area_fill(const struct fake_guest *g, uint64_t gpa)
-{
-	for (int i = 0; i < 2; i++)
-		memset(fake_mem_guest(&g->mem, gpa + i * FAKE_PAGE, FAKE_PAGE), PATTERN, FAKE_PAGE);
-}
-
-static void
-area_check(const struct fake_guest *g, uint64_t gpa)
-{
-	for (int i = 0; i < 2; i++) {
-		const uint8_t *p = fake_mem_guest(&g->mem, gpa + i * FAKE_PAGE, FAKE_PAGE);
-
-		CHECK(p[0] == PATTERN && memcmp(p, p + 1, FAKE_PAGE - 1) == 0);
-	}
-}
-
-static void
-seg_put(const struct fake_guest *g, const struct fake_seg *s, const uint8_t *src)
-{
-	for (uint32_t i = 0; i < s->len; i++)
-		*fake_mem_guest(&g->mem, s->gpa + i, 1) = src[i];
-}
-
-/* Read a segment into dst, and make it look untouched again. */
-static void
-seg_take(const struct fake_guest *g, const struct fake_seg *s, uint8_t *dst)
-{
-	uint64_t gpa = s->gpa;
-	uint32_t left = s->len;
-
-	while (left > 0) {
-		uint32_t n = FAKE_PAGE - gpa % FAKE_PAGE;
-		uint8_t *p;
-
-		if (n > left)
-			n = left;
-		p = fake_mem_guest(&g->mem, gpa, n);
-		memcpy(dst, p, n);
-		memset(p, PATTERN, n);
-		dst += n;
-		gpa += n;
-		left -= n;
-	}
 }
 
 /* A prime that does not divide n: its multiples modulo n are all numbers below n. */
@@ -206,45 +158,6 @@ fake_guest_ring(const struct fake_guest *g, uint16_t last_avail, uint16_t last_u
 	return ring;
 }
 
-static void
-add_seg(struct fake_chain *c, uint32_t off, uint32_t len)
-{
-	c->seg[c->nr_seg++] = (struct fake_seg){c->area + off, len};
-}
-
-/* The pieces of a buffer, each apart from the others unless the layout says otherwise. */
-static void
-lay_out(const struct fake_guest *g, struct fake_chain *c, enum fake_layout layout, uint32_t len)
-{
-	uint32_t hdr = g->hdr_len, off = 64 + len % 7;
-
-	switch (layout) {
-	case FAKE_ONE:
-	case FAKE_INDIRECT_ONE:
-		add_seg(c, off, len);
-		break;
-	case FAKE_HDR_FOLLOWED:
-	case FAKE_INDIRECT_HDR:
-		add_seg(c, off, hdr);
-		add_seg(c, off + hdr, len - hdr);
-		break;
-	case FAKE_HDR_APART:
-		add_seg(c, off, hdr);
-		add_seg(c, off + hdr + 1, len - hdr);
-		break;
-	case FAKE_CHAIN:
-	case FAKE_INDIRECT_CHAIN:
-	case FAKE_DIRECT_INDIRECT:
-		CHECK(len >= 4);
-		add_seg(c, FAKE_PAGE + off, len / 4);
-		add_seg(c, off, len / 2);
-		add_seg(c, FAKE_PAGE / 2 + off, len - len / 4 - len / 2);
-		break;
-	default:
-		add_seg(c, FAKE_PAGE - len / 2, len);
-	}
-}
-
 static uint64_t
 digest(const uint8_t *data, uint32_t len)
 {
@@ -300,7 +213,7 @@ post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_plac
 	c.area = layout == FAKE_REGION_CROSS
 		? g->crossing_area
 		: area_gpa(g, place, g->free_area[place][g->nr_free_area[place] - 1]);
-	lay_out(g, &c, layout, len);
+	fake_area_lay_out(g, &c, layout, len);
 	c.nr_direct = c.nr_seg;
 	if (layout == FAKE_INDIRECT_ONE || layout == FAKE_INDIRECT_HDR ||
 		layout == FAKE_INDIRECT_CHAIN)
@@ -310,11 +223,11 @@ post(struct fake_guest *g, enum fake_layout layout, uint32_t len, enum fake_plac
 	c.contiguous = layout == FAKE_ONE || layout == FAKE_HDR_FOLLOWED ||
 		layout == FAKE_INDIRECT_ONE || layout == FAKE_INDIRECT_HDR ||
 		(layout == FAKE_PAGE_CROSS && (place != FAKE_SCATTERED || len == 1));
-	area_fill(g, c.area);
+	fake_area_fill(g, c.area);
 	if (content != NULL)
 		c.digest = digest(content, len);
 	for (uint8_t i = 0; content != NULL && i < c.nr_seg; i++) {
-		seg_put(g, &c.seg[i], content);
+		fake_area_put(g, &c.seg[i], content);
 		content += c.seg[i].len;
 	}
 	id = g->format->add(g, &c);
@@ -380,7 +293,6 @@ static bool
 take_used(struct fake_guest *g, uint8_t *dst, uint16_t *id, uint32_t *len, uint32_t *capacity)
 {
 	struct fake_chain *c;
-	uint32_t off = 0;
 
 	if (!g->format->used(g, id, len))
 		return false;
@@ -390,11 +302,7 @@ take_used(struct fake_guest *g, uint8_t *dst, uint16_t *id, uint32_t *len, uint3
 	CHECK(*len <= c->len);
 	if (g->on_used != NULL)
 		g->on_used(g, c, *len);
-	for (uint8_t i = 0; i < c->nr_seg; i++) {
-		seg_take(g, &c->seg[i], dst + off);
-		off += c->seg[i].len;
-	}
-	area_check(g, c->area);
+	fake_area_take(g, c, dst);
 	*capacity = c->len;
 	free_area(g, c);
 	g->format->drop(g, c);
@@ -415,6 +323,16 @@ fake_guest_reap(struct fake_guest *g)
 	CHECK(len == 0);
 	CHECK(digest(raw, capacity) == g->chain[id].digest);
 	return id;
+}
+
+void
+fake_guest_check_posted(const struct fake_guest *g)
+{
+	uint8_t raw[FAKE_LEN_MAX];
+
+	for (uint16_t i = 0; i < g->size; i++)
+		if (g->chain[i].posted)
+			fake_area_take(g, &g->chain[i], raw);
 }
 
 bool

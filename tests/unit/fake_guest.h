@@ -153,6 +153,7 @@ struct fake_guest {
 	uint64_t tables; /* gpa of the indirect tables, one of FAKE_SEGS + 1 entries per head */
 	uint64_t area[FAKE_PLACES];
 	uint64_t crossing_area;
+	uint16_t headroom; /* bytes before a buffer that are the device's, too; 0 unless set */
 	/* Called with each used buffer before it is free again; may be NULL. */
 	void (*on_used)(const struct fake_guest *g, const struct fake_chain *c, uint32_t len);
 	/* The device sets num_buffers only in mergeable buffers, as DPDK's does. */
@@ -224,6 +225,9 @@ int fake_guest_send_bytes(struct fake_guest *g, enum fake_layout layout, enum fa
 	const uint8_t *packet, uint32_t len);
 /* Take the next sent packet's buffer back, which must be as it was sent. Returns its id, or -1: none. */
 int fake_guest_reap(struct fake_guest *g);
+
+/* Nothing has been written beside the buffers that are posted; what is in these is lost. */
+void fake_guest_check_posted(const struct fake_guest *g);
 
 /* Take the next packet. Its buffers are free again, and checked. */
 bool fake_guest_receive(struct fake_guest *g, struct fake_packet *p);
