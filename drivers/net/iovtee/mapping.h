@@ -95,6 +95,12 @@ void mapping_restart_guest(struct vhost_port *p);
 /** An uplink is there, set up as far as a new port is: guests' ports that wait for it are its ports now. */
 void mapping_uplink_came(struct uplink *up);
 
+/**
+ * For a port that is about to start, and has not got its queues of an uplink that is there.
+ * @return 0, also if there is nothing to claim; -ERANGE, -EBUSY: logged.
+ */
+int mapping_claim_late(struct vhost_port *p);
+
 /** The uplink's physical port is about to go away. */
 void mapping_uplink_gone(struct uplink *up);
 

@@ -116,12 +116,27 @@ set_uplink(struct vhost_port *p, struct uplink *up)
 	vhost_open_gates(p);
 }
 
-static void
+static int
 adopt(struct uplink *up, struct vhost_port *p)
 {
+	int ret;
+
 	set_uplink(p, up);
-	if (mapping_claim(p) < 0)
+	ret = mapping_claim(p);
+	if (ret < 0)
 		set_uplink(p, NULL);
+	return ret;
+}
+
+int
+mapping_claim_late(struct vhost_port *p)
+{
+	struct uplink *up = p->uplink == NULL ? uplink_find(p->conf.uplink) : NULL;
+
+	if (up == NULL)
+		return 0;
+	vhost_drop_guest(p); /* the uplink's NIC has to reach its memory, too */
+	return adopt(up, p);
 }
 
 /* The guest's queues are stopped meanwhile, as for a message about its memory: that is mapped anew, for the NIC too. */

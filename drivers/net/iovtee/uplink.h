@@ -109,6 +109,9 @@ uplink_of(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
+/* Names of such ports begin with it. */
+#define UPLINK_DRIVER "net_iovtee_uplink"
+
 /** The uplink behind a port name, or NULL if there is no such port or it is something else. */
 struct uplink *uplink_find(const char *name);
 

@@ -185,7 +185,7 @@ static void
 complete_uplink(char *uplink, size_t size)
 {
 	if (uplink[0] != '\0' && uplink[strspn(uplink, "0123456789")] == '\0')
-		snprintf(uplink, size, "net_iovtee_uplink%lu", strtoul(uplink, NULL, 10));
+		snprintf(uplink, size, UPLINK_DRIVER "%lu", strtoul(uplink, NULL, 10));
 }
 
 static int

@@ -2,6 +2,7 @@
 /* net_iovtee_vhost: probe and remove. */
 #include <ethdev_vdev.h>
 #include <rte_bus_vdev.h>
+#include <rte_devargs.h>
 #include <rte_malloc.h>
 
 #include "control.h"
@@ -46,8 +47,24 @@ init_queues(struct vhost_port *p)
 	}
 }
 
+/* A switch that adds its ports while it runs does so in any order; those of its command line are all known. */
+static bool
+may_come(const struct rte_devargs *own, const char *uplink)
+{
+	const struct rte_devargs *da;
+
+	if (strncmp(uplink, UPLINK_DRIVER, strlen(UPLINK_DRIVER)) != 0)
+		return false;
+	if (own->type != RTE_DEVTYPE_VIRTUAL)
+		return true;
+	RTE_EAL_DEVARGS_FOREACH("vdev", da)
+		if (strcmp(da->name, uplink) == 0)
+			return true;
+	return false;
+}
+
 static int
-claim_uplink(struct vhost_port *p)
+claim_uplink(struct vhost_port *p, const struct rte_devargs *own)
 {
 	uint16_t port;
 	int ret = 0;
@@ -64,8 +81,13 @@ claim_uplink(struct vhost_port *p)
 		IOVTEE_LOG(ERR, "%s: uplink=%s is not a net_iovtee_uplink port", p->data->name,
 			p->conf.uplink);
 		ret = -ENODEV;
+	} else if (!may_come(own, p->conf.uplink)) {
+		IOVTEE_LOG(ERR,
+			"%s: uplink=%s does not exist: name a " UPLINK_DRIVER
+			" port, and give the --vdev of it, too",
+			p->data->name, p->conf.uplink);
+		ret = -ENODEV;
 	} else {
-		/* A switch that restarts adds its ports in any order. */
 		IOVTEE_LOG(WARNING, "%s: there is no uplink=%s: packets are copied until there is",
 			p->data->name, p->conf.uplink);
 		for (uint16_t i = 0; i < p->conf.queues; i++)
@@ -76,7 +98,7 @@ claim_uplink(struct vhost_port *p)
 }
 
 static int
-init_port(struct rte_eth_dev *dev, const struct vhost_conf *conf)
+init_port(struct rte_eth_dev *dev, const struct vhost_conf *conf, const struct rte_devargs *own)
 {
 	struct vhost_port *p = vhost_of(dev);
 	int ret;
@@ -93,7 +115,7 @@ init_port(struct rte_eth_dev *dev, const struct vhost_conf *conf)
 	ret = init_mac(dev, &p->conf);
 	if (ret < 0)
 		return ret;
-	ret = claim_uplink(p);
+	ret = claim_uplink(p, own);
 	if (ret < 0)
 		return ret;
 	/* A guest may connect at once, and a connection that is refused then is not tried again. */
@@ -131,7 +153,7 @@ vhost_probe(struct rte_vdev_device *vdev)
 	dev = rte_eth_vdev_allocate(vdev, sizeof(struct vhost_port));
 	if (dev == NULL)
 		return -ENOMEM;
-	ret = init_port(dev, &conf);
+	ret = init_port(dev, &conf, rte_dev_devargs(&vdev->device));
 	if (ret < 0) {
 		rte_eth_dev_release_port(dev);
 		return ret;

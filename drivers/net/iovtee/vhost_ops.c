@@ -67,8 +67,14 @@ set_started(struct rte_eth_dev *dev, bool started)
 static int
 start(struct rte_eth_dev *dev)
 {
-	set_started(dev, true);
-	return 0;
+	int ret;
+
+	control_lock();
+	ret = mapping_claim_late(vhost_of(dev));
+	control_unlock();
+	if (ret == 0)
+		set_started(dev, true);
+	return ret;
 }
 
 static int

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.errors import Failure, check, check_equal
 from harness.process import wait_until
 from harness.registry import test
-from harness.testpmd import Testpmd
+from harness.testpmd import PROMPT, Testpmd
 
 UPLINK, VHOST = "net_iovtee_uplink0", "net_iovtee_vhost0"
 GOOD_UPLINK = f"{UPLINK},dev(net_emunic0,rxq=2,txq=2,start=manual)"
@@ -75,6 +75,7 @@ def vhost_cases(iface):
         Case(f"{VHOST},iface={TOO_LONG}", ("107",)),
         Case(f"{VHOST},iface=/nonexistent/dir/nf.sock", ("/nonexistent/dir",), start=True),
         Case(f"{VHOST},iface={iface},uplink=net_null0", ("net_null0",), ("net_null0",), True),
+        Case(f"{VHOST},iface={iface},uplink=eth0", ("eth0", "net_iovtee_uplink")),
         Case(f"{VHOST},iface={iface},uplink=", ("uplink",)),
         Case(f"{VHOST},iface={iface},{up},rxq=2,trust=1", ("rxq", "2"), (GOOD_UPLINK,), True),
         Case(f"{VHOST},iface={iface},{up},rxq=1,queues=2,trust=1", ("rxq", "2"), (GOOD_UPLINK,),
@@ -181,6 +182,73 @@ def bad_vhost(bed):
 @test("bad-devargs-emunic")
 def bad_emunic(bed):
     run_cases(bed, EMUNIC_CASES)
+
+
+NOBODYS = "net_iovtee_uplink9"
+TWO_QUEUES = "dev(net_emunic0,rxq=2,txq=2)"
+
+
+def started(switch, name):
+    return switch.telemetry.ask("/ethdev/info", switch.telemetry.ports()[name])["dev_started"]
+
+
+def with_command_line(bed, name, vdevs):
+    """Have a switch make these; returns what it said, and which ports it has started."""
+    switch = Testpmd(bed, name, vdevs, bed.plugins())
+    wait_until(lambda: PROMPT in switch.output(), 30, "testpmd")
+    ports = {port for port in switch.telemetry.ports() if started(switch, port)}
+    said = own_words("\n".join(switch.output().splitlines()[1:]))
+    switch.hang_up()
+    switch.kill()
+    return said, ports
+
+
+@test("bad-uplink-at-start")
+def bad_uplink_at_start(bed):
+    """The command line names all ports: a guest's port whose uplink, or uplink's queue, is not there is refused,
+    whichever comes first."""
+    bed.need_iovtee()
+    uplink, other = f"{UPLINK},{TWO_QUEUES}", "net_iovtee_vhost1"
+
+    def vhost(port, devargs):
+        return f"{port},iface={bed.path(port)},trust=1,{devargs}"
+
+    accepted = vhost(VHOST, "uplink=0")
+    for i, (guest, words, before) in enumerate((
+            (vhost(other, f"uplink={NOBODYS}"), (NOBODYS, "--vdev"), ()),
+            (vhost(other, "uplink=9"), (NOBODYS, "--vdev"), ()),
+            (vhost(other, "uplink=net_emunic0"), ("net_emunic0", "net_iovtee_uplink"), ()),
+            (vhost(other, "uplink=0,rxq=2"), ("rxq=2", "2 Rx queues"), ()),
+            (vhost(other, "uplink=0,rxq=0"), ("rxq=0", VHOST), (accepted,)))):
+        for order, vdevs in (("first", (*before, guest, uplink)), ("last", (uplink, *before, guest))):
+            said, ports = with_command_line(bed, f"{order}{i}", vdevs)
+            check_equal(ports, {UPLINK, *((VHOST,) if before else ())}, f"ports of {vdevs}")
+            for word in words:
+                check(word in said, f"{vdevs}: the message does not name {word!r}: {said}")
+    said, ports = with_command_line(bed, "accepted", (accepted, uplink))
+    check_equal(ports, {UPLINK, VHOST}, f"ports when all is well: {said}")
+
+
+@test("uplink-comes-later")
+def uplink_comes_later(bed):
+    """A running switch adds its ports in any order, and one that could not have its queue gets it when it is free."""
+    bed.need_iovtee()
+    switch = Testpmd(bed, "switch", [], bed.plugins()).ready()
+    other = "net_iovtee_vhost1"
+    for devargs in (f"{VHOST},iface={bed.path('a')},uplink={UPLINK},trust=1",
+                    f"{other},iface={bed.path('b')},uplink={UPLINK},trust=1", GOOD_UPLINK):
+        output, refused = attach(switch, devargs, devargs.startswith(VHOST))
+        check(not refused, f"{devargs}: {output}")
+    ports = switch.telemetry.ports()
+    switch.cmd(f"port start {ports[UPLINK]}")
+    output = switch.cmd(f"port start {ports[other]}")
+    check(VHOST in own_words(output) and not started(switch, other), f"a queue has two guests: {output}")
+    switch.cmd(f"port stop {ports[VHOST]}")
+    switch.cmd(f"port detach {ports[VHOST]}")
+    output = switch.cmd(f"port start {ports[other]}")
+    check(started(switch, other), f"the queue is not to be had: {output}")
+    detach_all(switch)
+    switch.quit()
 
 
 @test("socket-in-use")
