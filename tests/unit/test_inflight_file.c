@@ -16,6 +16,9 @@
 
 #include <cmocka.h>
 
+#include <rte_common.h>
+#include <rte_eal.h>
+
 #include "inflight_file.h"
 
 #define BYTES 8192
@@ -191,6 +194,45 @@ released(void **state)
 	}
 }
 
+/* Lines of this process's table of mappings, and its open files, that are of a removed file. */
+static unsigned int
+removed_files(void)
+{
+	char line[2 * PATH_MAX], path[PATH_MAX], to[PATH_MAX];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	DIR *fds = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	assert_non_null(maps);
+	assert_non_null(fds);
+	while (fgets(line, sizeof(line), maps) != NULL)
+		n += strstr(line, base) != NULL && strstr(line, "(deleted)") != NULL;
+	for (struct dirent *e = readdir(fds); e != NULL; e = readdir(fds)) {
+		ssize_t len;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%s", e->d_name);
+		len = readlink(path, to, sizeof(to) - 1);
+		to[len > 0 ? len : 0] = '\0';
+		n += strstr(to, base) != NULL && strstr(to, "(deleted)") != NULL;
+	}
+	fclose(maps);
+	closedir(fds);
+	return n;
+}
+
+/* Whoever lets go of a removed file last does not free it, but it is freed soon, and by another thread. */
+static void
+freed_later(void **state)
+{
+	struct inflight_file *f = open_one("a.sock", 0, BYTES);
+
+	(void)state;
+	end(f);
+	assert_int_equal(files(), 0);
+	while (removed_files() > 0) /* or the test takes too long */
+		usleep(1000);
+}
+
 static void
 bad_places(void **state)
 {
@@ -219,6 +261,24 @@ bad_places(void **state)
 	assert_int_equal(inflight_file_open("/dev/null", "b.sock", 0, BYTES, &f), -ENOTDIR);
 }
 
+/* Files are freed by EAL's thread. */
+static int
+start(void **state)
+{
+	const char *args[] = {"test", "-l", "0", "--no-pci", "--no-telemetry", "--no-shconf",
+		"--file-prefix=test-record-files", "--no-huge", "-m", "16"};
+
+	(void)state;
+	return rte_eal_init(RTE_DIM(args), (char **)(uintptr_t)args) < 0 ? -1 : 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	return rte_eal_cleanup();
+}
+
 int
 main(void)
 {
@@ -229,8 +289,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(told_apart, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(held_by_another, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(released, make_base, remove_base),
+		cmocka_unit_test_setup_teardown(freed_later, make_base, remove_base),
 		cmocka_unit_test_setup_teardown(bad_places, make_base, remove_base),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, start, stop);
 }

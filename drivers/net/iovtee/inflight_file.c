@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 
 #include "fnv.h"
@@ -20,10 +21,13 @@
 #define WAIT_MS 1000
 #define STEP_MS 10
 
+/* A thread that is woken takes the CPU from one that is about to answer a guest: after that. */
+#define CLOSE_US 10000
+
 struct inflight_file {
 	char path[PATH_MAX];
 	int fd;        /* holds the lock */
-	uint32_t refs; /* the file is there; it is mapped */
+	uint32_t refs; /* the file is ours; its record is in use */
 	void *record;
 	size_t bytes;
 	void (*then)(void *ctx);
@@ -174,17 +178,29 @@ inflight_file_close(struct inflight_file *f)
 	free(f);
 }
 
+/* The other end of unref(), on EAL's thread. */
+static void
+close_unused(void *arg)
+{
+	struct inflight_file *f = arg;
+
+	if (__atomic_load_n(&f->refs, __ATOMIC_ACQUIRE) == 0)
+		inflight_file_close(f);
+}
+
+/* A file system that frees a removed file may wait for its disk: neither a guest nor an lcore waits with it. */
 static void
 unref(struct inflight_file *f)
 {
-	if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		free(f);
+	if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0 &&
+		rte_eal_alarm_set(CLOSE_US, close_unused, f) != 0)
+		inflight_file_close(f);
 }
 
 void
 inflight_file_leave(struct inflight_file *f)
 {
-	close(f->fd);
+	flock(f->fd, LOCK_UN);
 	unref(f);
 }
 
@@ -192,7 +208,7 @@ void
 inflight_file_remove(struct inflight_file *f)
 {
 	unlink(f->path);
-	inflight_file_leave(f);
+	unref(f);
 }
 
 void
@@ -200,7 +216,6 @@ inflight_file_gone(void *arg)
 {
 	struct inflight_file *f = arg;
 
-	munmap(f->record, f->bytes);
 	if (f->then != NULL)
 		f->then(f->ctx);
 	unref(f);

@@ -24,7 +24,7 @@ struct inflight_file;
 int inflight_file_open(const char *dir, const char *socket, uint16_t vring, size_t bytes,
 	struct inflight_file **out);
 
-/** The record: bytes of shared memory, mapped until inflight_file_gone(). */
+/** The record: bytes of shared memory, there until inflight_file_gone(). */
 void *inflight_file_record(const struct inflight_file *f);
 
 /** Have inflight_file_gone() called by a queue's release, and what was to be called then, too. */
@@ -33,7 +33,7 @@ void inflight_file_hook(struct inflight_file *f, void (**release)(void *ctx), vo
 /** The queue was not made: close and unmap the record, and leave the file as it is. */
 void inflight_file_close(struct inflight_file *f);
 
-/** The guest has all back: nobody needs the file any more. It stays mapped, until inflight_file_gone(). */
+/** The guest has all back: nobody needs the file any more. Its record stays, until inflight_file_gone(). */
 void inflight_file_remove(struct inflight_file *f);
 
 /** The queue has nothing in hand, but its front end does not know where it is: leave the file for the next one. */
