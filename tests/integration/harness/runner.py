@@ -56,7 +56,7 @@ def run_one(session, test, verbose):
     """Run one test; return its line and whether it did not fail."""
     bed, start = Bed(session, test.name), time.monotonic()
     name = test.name + session.sanitizer.suffix
-    signal.alarm(test.seconds)
+    signal.alarm(test.seconds * session.sanitizer.patience)
     try:
         test.function(bed)
         check(not bed.reports(), f"{len(bed.reports())} sanitizer reports, see above")

@@ -20,8 +20,9 @@ class Sanitizer:
         libraries = subprocess.run(["ldd", *plugins], capture_output=True, text=True, check=False).stdout
         self._preload = sorted(set(re.findall(r"=> (\S+lib[aut]+san\.so\S*)", libraries)))
         self.suffix, self.eal_args = "", []
+        self.patience = 1  # how many times as long a test may take
         if any("libtsan" in path for path in self._preload):
-            self.suffix = "-tsan"
+            self.suffix, self.patience = "-tsan", 3
             self._preload += glob.glob(os.path.join(build, "**", "libiovtee_order.so"), recursive=True)
             fixed_addresses()
         elif self._preload:
