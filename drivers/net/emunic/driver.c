@@ -196,10 +196,19 @@ bus_result(int ret)
 	return -1;
 }
 
+/* Without ethdev's lock, which DPDK's telemetry may hold while it waits for a lock of those who map. */
+static struct rte_eth_dev *
+port_of(const struct rte_vdev_device *vdev)
+{
+	uint16_t port = rte_eth_find_next_of(0, &vdev->device);
+
+	return port < RTE_MAX_ETHPORTS ? &rte_eth_devices[port] : NULL;
+}
+
 static int
 dma_map(struct rte_vdev_device *vdev, void *addr, uint64_t iova, size_t len)
 {
-	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+	struct rte_eth_dev *dev = port_of(vdev);
 
 	if (dev == NULL)
 		return bus_result(-ENODEV);
@@ -210,7 +219,7 @@ dma_map(struct rte_vdev_device *vdev, void *addr, uint64_t iova, size_t len)
 static int
 dma_unmap(struct rte_vdev_device *vdev, void *addr, uint64_t iova, size_t len)
 {
-	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+	struct rte_eth_dev *dev = port_of(vdev);
 
 	RTE_SET_USED(addr);
 	if (dev == NULL)

@@ -112,7 +112,7 @@ uplink_of(const struct rte_eth_dev *dev)
 /* Names of such ports begin with it. */
 #define UPLINK_DRIVER "net_iovtee_uplink"
 
-/** The uplink behind a port name, or NULL if there is no such port or it is something else. */
+/** The uplink of this name, or NULL. With the control lock held. */
 struct uplink *uplink_find(const char *name);
 
 /* uplink_driver.c */

@@ -16,12 +16,13 @@
 struct uplink *
 uplink_find(const char *name)
 {
-	uint16_t port;
+	for (uint16_t id = 0; id < RTE_MAX_ETHPORTS; id++) {
+		struct rte_eth_dev *dev = ports_find(id, &uplink_ops);
 
-	if (rte_eth_dev_get_port_by_name(name, &port) != 0 ||
-		rte_eth_devices[port].dev_ops != &uplink_ops)
-		return NULL;
-	return uplink_of(&rte_eth_devices[port]);
+		if (dev != NULL && strcmp(dev->data->name, name) == 0)
+			return uplink_of(dev);
+	}
+	return NULL;
 }
 
 /* ---- events of the physical port ---- */
@@ -212,7 +213,9 @@ uplink_close(struct rte_eth_dev *dev)
 	mapping_uplink_stopping(up);
 	mapping_uplink_gone(up);
 	dev->data->mac_addrs = NULL;
-	release_phys(up);
+	control_unlock();
+	release_phys(up); /* takes ethdev's lock */
+	control_lock();
 	uplink_free_tees(up);
 	control_unlock();
 	return 0;

@@ -67,17 +67,19 @@ static int
 claim_uplink(struct vhost_port *p, const struct rte_devargs *own)
 {
 	uint16_t port;
+	bool other;
 	int ret = 0;
 
 	if (p->conf.uplink[0] == '\0')
 		return 0;
+	other = rte_eth_dev_get_port_by_name(p->conf.uplink, &port) == 0;
 	control_lock();
 	p->uplink = uplink_find(p->conf.uplink);
 	if (p->uplink != NULL) {
 		ret = mapping_claim(p);
 		if (ret < 0)
 			p->uplink = NULL;
-	} else if (rte_eth_dev_get_port_by_name(p->conf.uplink, &port) == 0) {
+	} else if (other && rte_eth_devices[port].dev_ops != &uplink_ops) {
 		IOVTEE_LOG(ERR, "%s: uplink=%s is not a net_iovtee_uplink port", p->data->name,
 			p->conf.uplink);
 		ret = -ENODEV;
