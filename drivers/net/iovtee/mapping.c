@@ -301,7 +301,7 @@ mapping_off(struct vhost_txq *q)
 	struct iovt_rxq *rxq;
 	int ret = 0;
 
-	if (q->map.reason == MAP_ON || q->map.reason == MAP_FEW_QUEUES)
+	if (q->port->uplink != NULL)
 		q->map.reason = MAP_NO_GUEST;
 	if (uq == NULL)
 		return;

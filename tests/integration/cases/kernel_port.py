@@ -100,6 +100,7 @@ def virtio_copied(bed):
         wait_until(lambda: pvp.counters()["copied_packets"] > before + FRAMES, 10, f"guest {guest}: frames")
         check_equal(pvp.counters()["map_reason"], map_reasons.DRIVER, "map_reason")
         pvp.nf.quit()
+        wait_until(lambda: pvp.counters()["map_reason"] == map_reasons.NO_GUEST, 10, "map_reason to be 'no guest'")
         check_equal(pvp.counters()["late"], 0, f"guest {guest}: buffers late")
         accounts.check_identity(pvp.counters())
     pvp.switch.quit()
