@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <rte_bus.h>
+#include <rte_bus_vdev.h>
 #include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
@@ -19,7 +19,8 @@ port_create(const char *devargs, uint16_t *port)
 	int ret;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(comma - devargs), devargs);
-	ret = rte_eal_hotplug_add("vdev", name, *comma == '\0' ? "" : comma + 1);
+	/* Not rte_eal_hotplug_add(), which some versions do only for devargs of less than 128 bytes. */
+	ret = rte_vdev_init(name, *comma == '\0' ? "" : comma + 1);
 	if (ret < 0)
 		return ret;
 	return rte_eth_dev_get_port_by_name(name, port);
@@ -80,7 +81,7 @@ port_remove(uint16_t port)
 		return;
 	rte_eth_dev_stop(port);
 	rte_eth_dev_close(port);
-	if (rte_eal_hotplug_remove("vdev", name) != 0)
+	if (rte_vdev_uninit(name) != 0)
 		pvp_error("port %s could not be removed; its memory stays in use until exit", name);
 }
 
