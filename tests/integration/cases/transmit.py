@@ -152,6 +152,33 @@ def stalled_guest_leaves(bed):
     pvp.switch.quit()
 
 
+@test("transmit-reflected")
+def reflected(bed):
+    """What lies in the guest's receive buffers goes back to the wire, and the NIC stalls until there is no other buffer.
+    Nothing arrives then, so nothing is sent: the NIC is asked for its buffers nevertheless when it goes on."""
+    bed.need_iovtee()
+    pvp = Pvp(bed)
+    pvp.start_nf()
+    for command in ("stop", *PATIENT, f"set portlist {pvp.switch.port(pvp.uplink)}", "start"):
+        pvp.switch.cmd(command)
+    pvp.emunic("tx_stall")
+    pvp.start_source()
+
+    def stuck():
+        before = pvp.returned()
+        time.sleep(0.2)
+        return pvp.returned() == before > 0
+    wait_until(stuck, 10, "the NIC to have no more buffers")
+    check(pvp.counters()["starved_refills"] > 0 and not pvp.source_done(), "the NIC has buffers left")
+    pvp.emunic("tx_resume")
+    pvp.wait_settled()
+    pvp.check_no_faults()
+    check(pvp.counters()["reclaimed"] >= 0.9 * pvp.unicast(), "frames were not in the guest's buffers")
+    pvp.nf.quit()
+    accounts.check_ended(pvp)
+    pcap.check_same(pvp.end(), pvp.sent)
+
+
 def run_headers(bed, packed):
     """Unicast ones: the others are in no queue of the guest's, and are copied to it, but not from it."""
     pvp = Pvp(bed, queues=2, nic_queues=3, trust=0, rxq=1, rate=RATE, **SEGMENTS)
