@@ -2,11 +2,18 @@
 """What a run has to show: frames, counters of the switch, faults of the IOMMU."""
 import re
 
+from harness import map_reasons
 from harness.errors import check, check_equal
 from harness.registry import figure
 
 ZERO_COPY_SHARE = 0.99
 LENT_SHARE = 0.9  # at moments too many are out: those are copied
+# What the switch's log says of a map_reason.
+REFUSALS = {
+    map_reasons.SHARED_QUEUE: "zero-copy receive off: other traffic reaches this uplink queue too",
+    map_reasons.NO_STEERING: "zero-copy receive off: the NIC cannot steer the guest's address into the queue",
+    map_reasons.DRIVER: "zero-copy receive off: the NIC's driver does not give back what it has posted",
+}
 
 
 def _xstats(log):
@@ -94,8 +101,10 @@ def check_zero_copy(name, machine, frames, queues):
 
 
 def check_copied(name, machine, frames, reason):
-    """All frames were copied, for this reason."""
-    for number, (before, after) in enumerate(_rounds(machine.log("share/switch.log"), "tx_q0_zero_copy_packets"), 1):
+    """All frames were copied, for this reason, which the log tells for each of the two NFs."""
+    log = machine.log("share/switch.log")
+    check_equal(log.count(REFUSALS[reason]), 2, f"times that the switch's log has '{REFUSALS[reason]}'")
+    for number, (before, after) in enumerate(_rounds(log, "tx_q0_zero_copy_packets"), 1):
         copied = after["tx_q0_copied_packets"] - before["tx_q0_copied_packets"]
         figure(f"{name}: round {number}: {copied} of {frames} frames copied, map_reason {after['tx_q0_map_reason']}")
         check_equal(after["tx_q0_map_reason"], reason, "map_reason")
