@@ -8,7 +8,9 @@
 # distribution's source package of exactly the installed version: downloaded by apt, which checks
 # the signature and the checksums, and unpacked (headers only) into CACHE_DIR. A filled cache is
 # used without touching the network. Where the archive does not have that source, DPDK_SOURCE names a
-# folder with DPDK's source of the same release (24.11.6 does for 24.11.8: what a release's drivers see is kept).
+# folder with DPDK's source of the same release, or a git repository of it, bare or not: its tag of the
+# installed version is taken, else the last one of the same release (24.11.6 does for 24.11.8: what a
+# release's drivers see is kept).
 set -eu
 
 cache=${1:?usage: driver-headers.sh CACHE_DIR}
@@ -23,15 +25,33 @@ if [ -e "$incdir/ethdev_driver.h" ] && [ -e "$incdir/bus_vdev_driver.h" ]; then
 	exit 0
 fi
 
+release() { echo "$1" | cut -d. -f1,2; }
+dpdk_git() { git -c safe.directory='*' -C "$DPDK_SOURCE" "$@"; }
+
+# Does DPDK_SOURCE hold a source of version $1's release?
+is_source_of() {
+	[ -e "$DPDK_SOURCE/VERSION" ] && [ "$(release "$(cat "$DPDK_SOURCE/VERSION")")" = "$(release "$1")" ]
+}
+
+# Unpack what drivers see from the repository DPDK_SOURCE, as version $1 has it or the last one of its release.
+unpack_tag() {
+	tags=$(dpdk_git tag --list --sort=-version:refname "v$(release "$1")" "v$(release "$1").*" | grep -v rc) ||
+		die "DPDK $1 is installed; DPDK_SOURCE=$DPDK_SOURCE is no source of DPDK $(release "$1")," \
+			'and no git repository with a tag of it'
+	tag=$(echo "$tags" | grep -Fx "v$1" || echo "$tags" | head -n 1)
+	unpacked=$(mktemp -d)
+	trap 'rm -rf "$unpacked"' EXIT
+	dpdk_git archive "$tag" VERSION lib drivers/bus/vdev | tar -x -C "$unpacked"
+}
+
 if [ -n "${DPDK_SOURCE-}" ]; then
 	found=$(pkg-config --modversion libdpdk)
-	given=$(cat "$DPDK_SOURCE/VERSION") || die "DPDK_SOURCE=$DPDK_SOURCE has no file VERSION"
-	[ "$(echo "$given" | cut -d. -f1,2)" = "$(echo "$found" | cut -d. -f1,2)" ] ||
-		die "DPDK_SOURCE=$DPDK_SOURCE is DPDK $given, but $found is installed"
-	out=$cache/dpdk-driver-headers-source-$given
+	unpacked=$DPDK_SOURCE
+	is_source_of "$found" || unpack_tag "$found"
+	out=$cache/dpdk-driver-headers-source-$(cat "$unpacked/VERSION")
 	mkdir -p "$out"
 	for h in $headers; do
-		find "$DPDK_SOURCE/lib" "$DPDK_SOURCE/drivers/bus/vdev" -name "$h" -exec cp {} "$out" \;
+		find "$unpacked/lib" "$unpacked/drivers/bus/vdev" -name "$h" -exec cp {} "$out" \;
 		[ -e "$out/$h" ] || die "$h is not in DPDK_SOURCE=$DPDK_SOURCE"
 	done
 	(cd "$out" && pwd)

@@ -12,7 +12,7 @@ build='gcc libc6-dev meson ninja-build pkg-config dpkg-dev python3 libdpdk-dev d
 	libpcap-dev libcmocka-dev libjansson-dev iproute2'
 report='gnuplot-nox'
 budget='valgrind'
-check='clang clang-format libclang-rt-dev openvswitch-switch-dpdk shellcheck spin'
+check='git clang clang-format libclang-rt-dev openvswitch-switch-dpdk shellcheck spin'
 system='autoconf iputils-ping procps podman runc iperf3 qemu-system-x86 ethtool openvswitch-switch-dpdk'
 matrix='debootstrap'
 

@@ -32,7 +32,7 @@ def other_dpdk(bed):
     """With another DPDK in the process the plugin names both versions and registers no driver."""
     bed.need_iovtee()
     library = build_other_eal(bed)
-    own = os.path.basename(os.path.realpath("/usr/lib/x86_64-linux-gnu/librte_eal.so"))
+    own = os.path.basename(os.path.realpath("/usr/lib/x86_64-linux-gnu/librte_eal.so")).rpartition(".")[0]
     vdevs = ["net_iovtee_uplink0,dev(net_emunic0)",
              f"net_iovtee_vhost0,iface={bed.path('nf.sock')}"]
     switch = Testpmd(bed, "switch", vdevs, bed.plugins(), env={"LD_PRELOAD": library})
@@ -40,8 +40,7 @@ def other_dpdk(bed):
     lines = [line for line in switch.output().splitlines()
              if "iovtee" in line.lower() and os.path.basename(library) in line]
     check(lines, f"no message names {os.path.basename(library)}")
-    versions = (own, own.rpartition(".so.")[2], "22.11")
-    check(any(v in line for v in versions for line in lines), f"{lines[0]} does not name {own}")
+    check(own in lines[0], f"{lines[0]} does not name {own}")
     if switch.alive():
         ports = switch.telemetry.ports()
         check(not any(name.startswith("net_iovtee") for name in ports), f"ports {ports}")

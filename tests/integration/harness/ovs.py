@@ -70,6 +70,11 @@ class Ovs(DpdkPorts):
             raise Failure(f"{' '.join(argv)}: {done.stderr.strip()}")
         return done.stdout
 
+    def version(self):
+        """Major and minor."""
+        said = self._run(VSWITCHD, "--version")
+        return tuple(map(int, re.search(r"Open vSwitch\) (\d+)\.(\d+)", said).groups()))
+
     def vsctl(self, *args):
         return self._run("ovs-vsctl", "--timeout=20", "--db=" + self.db, *args)
 
