@@ -44,7 +44,10 @@ def _change(frame, at, new, sums):
     frame[at:at + len(new)] = new
     for place in sums:
         before, = struct.unpack_from("!H", frame, place)
-        struct.pack_into("!H", frame, place, _updated(before, old, new))
+        after = _updated(before, old, new)
+        if after == 0 and place != ETH + 10 and protocol(frame) == UDP:
+            after = 0xFFFF  # RFC 768: 0 is none
+        struct.pack_into("!H", frame, place, after)
     return bytes(frame)
 
 
