@@ -291,17 +291,18 @@ stop_vring(struct frontend *f, unsigned int v)
 	const bool running = f->running;
 	uint64_t notified;
 	struct message m;
-	bool came;
+	bool replied, came;
 
 	if (f->conf.sleep) {
 		driver_fall_asleep(f, v);
 		f->running = false;
 	}
 	notified = r->notified;
-	if (!link_ask(&f->link, GET_VRING_BASE, &s, sizeof(s), NULL, 0, &m))
+	replied = link_ask(&f->link, GET_VRING_BASE, &s, sizeof(s), NULL, 0, &m);
+	f->running = running;
+	if (!replied)
 		return false;
 	memcpy(&s, m.payload, sizeof(s));
-	f->running = running;
 	came = driver_drain(f, v);
 	driver_count_notifications(f);
 	r->started = false;

@@ -6,7 +6,6 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_dyn.h>
-#include <rte_prefetch.h>
 
 #include "control.h"
 #include "loan_pool.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The vhost port's hot path, from the guest: its packets are copied into the switch's mbufs. */
 #include <rte_ether.h>
-#include <rte_prefetch.h>
 
 #include "log.h"
 #include "vhost_rx.h"

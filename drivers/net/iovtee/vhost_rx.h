@@ -5,7 +5,6 @@
 
 #include <rte_mbuf.h>
 #include <rte_memcpy.h>
-#include <rte_prefetch.h>
 
 #include "transmit.h"
 #include "vhost.h"
