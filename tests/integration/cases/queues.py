@@ -9,7 +9,6 @@ from harness.pvp import NF_MAC, Pvp, mac_bytes
 from harness.registry import test
 
 FRAMES = 40000
-RATE = 20000  # the guest has buffers for copies at any time, under sanitizers too
 
 
 def traffic(count=FRAMES, many=256):
@@ -100,7 +99,7 @@ def sixteen_trusted(bed):
     in each of these, one with packets in place, one with copies. Uplink queues without a guest queue do
     not starve for one."""
     bed.need_iovtee()
-    pvp = Pvp(bed, queues=16, trust=1, frames=traffic(), rate=RATE, workers=2)
+    pvp = Pvp(bed, queues=16, trust=1, frames=traffic(), workers=2)
     pvp.start_nf(queues=8, workers=2)
     run_all(pvp, 8)
     per_queue = check_queues(pvp, 8)
