@@ -31,6 +31,7 @@ tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t n)
 static int
 tx_done_cleanup(void *queue, uint32_t n)
 {
+	nic.cleanups++;
 	return 0;
 }
 

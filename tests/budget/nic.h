@@ -14,6 +14,7 @@ struct nic {
 	uint16_t port;
 	struct rte_mbuf *received[BURST]; /* what the next receive burst gives */
 	struct rte_mbuf *sent[BURST];     /* what the last transmit burst took */
+	uint64_t cleanups;                /* times that its driver was asked for what it has sent */
 };
 
 extern struct nic nic;

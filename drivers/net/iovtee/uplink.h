@@ -64,6 +64,7 @@ struct uplink_txq {
 	uint16_t queue;
 	bool loans;    /* packets in guests' memory have been sent: their sender takes the lock */
 	bool reapable; /* the physical queue runs; under the lock */
+	uint32_t uncleaned;    /* packets sent since the driver was last asked to let go of some */
 	struct iovt_lock lock; /* the physical queue, which others may reap */
 	const struct rte_device *dma;
 	uint64_t finish;   /* RTE_MBUF_F_TX_*: packets with one of these are looked at here */

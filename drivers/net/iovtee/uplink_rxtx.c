@@ -263,11 +263,27 @@ send_loans(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
 	return sent;
 }
 
+/*
+ * Drivers let go of what they have sent when their ring is nearly full. Asked before, buffers are used again while they
+ * are in the cache, however long the ring is.
+ */
+#define CLEAN_EVERY 128
+
+static inline uint16_t
+send_plain(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	q->uncleaned += n;
+	if (q->uncleaned >= CLEAN_EVERY) {
+		q->uncleaned = 0;
+		rte_eth_tx_done_cleanup(q->phys_port, q->queue, 0);
+	}
+	return rte_eth_tx_burst(q->phys_port, q->queue, pkts, n);
+}
+
 uint16_t
 uplink_send(struct uplink_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return q->loans ? send_loans(q, pkts, n)
-			: rte_eth_tx_burst(q->phys_port, q->queue, pkts, n);
+	return q->loans ? send_loans(q, pkts, n) : send_plain(q, pkts, n);
 }
 
 /* Some of them ask for what is to be looked at here. *kept: how many are left of n. Returns how many of these were sent. */
