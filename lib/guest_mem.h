@@ -10,6 +10,7 @@
 #ifndef IOVT_GUEST_MEM_H
 #define IOVT_GUEST_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,19 +69,40 @@ void iovt_guest_mem_unref(struct iovt_guest_mem *mem);
 int iovt_guest_mem_iova_paged(const struct iovt_mem_region *r, const uint8_t *va, uint32_t len,
 	uint64_t *iova);
 
+/* How far a region's IO virtual addresses are from its addresses in this process, for runs of packets in it. */
+struct iovt_iova_shift {
+	uint64_t bytes;
+	bool contiguous; /* else each page has its own */
+};
+
+IOVT_INLINE struct iovt_iova_shift
+iovt_guest_mem_shift_of(const struct iovt_mem_region *r)
+{
+	return (struct iovt_iova_shift){r->iova - (uintptr_t)r->va, r->iova_pages == NULL};
+}
+
 /**
  * IO virtual address of [va, va + len), which lies in region r. Any thread, hot path.
  *
+ * @param shift of that region.
  * @return 0, or -EFAULT if the range is not contiguous for the device.
  */
+IOVT_INLINE int
+iovt_guest_mem_shift(const struct iovt_mem_region *r, const struct iovt_iova_shift shift,
+	const uint8_t *va, uint32_t len, uint64_t *iova)
+{
+	if (iovt_unlikely(!shift.contiguous))
+		return iovt_guest_mem_iova_paged(r, va, len, iova);
+	*iova = (uintptr_t)va + shift.bytes;
+	return 0;
+}
+
+/** The same for a single one. */
 IOVT_INLINE int
 iovt_guest_mem_iova(const struct iovt_mem_region *r, const uint8_t *va, uint32_t len,
 	uint64_t *iova)
 {
-	if (iovt_unlikely(r->iova_pages != NULL))
-		return iovt_guest_mem_iova_paged(r, va, len, iova);
-	*iova = r->iova + (uint64_t)(va - r->va);
-	return 0;
+	return iovt_guest_mem_shift(r, iovt_guest_mem_shift_of(r), va, len, iova);
 }
 
 /** The region that holds [gpa, gpa + len) whole, or NULL. Any thread, hot path. */

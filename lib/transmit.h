@@ -154,12 +154,13 @@ iovt_tx_fetch_rest(const struct iovt_frame *f, const struct iovt_tx_reads reads)
 		__builtin_prefetch(f->data + off);
 }
 
-/* Not one that the guest offers twice, nor one that a NIC does not find in one piece. */
+/* Not one that the guest offers twice, nor one that a NIC does not find in one piece. r: where it is. */
 IOVT_INLINE bool
-iovt_tx_may_borrow(const struct iovt_txq *q, struct iovt_frame *f)
+iovt_tx_may_borrow(const struct iovt_loan *loan, const struct iovt_mem_region *r,
+	const struct iovt_iova_shift shift, struct iovt_frame *f)
 {
-	return iovt_likely(q->loan[f->id].state == IOVT_LOAN_FREE) &&
-		iovt_likely(iovt_guest_mem_iova(q->region, f->data, f->len, &f->iova) == 0);
+	return iovt_likely(loan->state == IOVT_LOAN_FREE) &&
+		iovt_likely(iovt_guest_mem_shift(r, shift, f->data, f->len, &f->iova) == 0);
 }
 
 IOVT_INLINE void
@@ -222,15 +223,21 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 	void *ctx)
 {
 	struct iovt_vring vr = iovt_vq_copy(&q->vr, f);
+	struct iovt_loan *const loans = q->loan;
 	struct iovt_frame fr[IOVT_TX_BATCH];
 	size_t got = 0;
 	unsigned int left = n;
 
+	/* What an earlier call copied cannot be taken again once one behind it is borrowed. */
+	if (!iovt_tx_never_borrows(reads))
+		iovt_vq_commit(&vr, f);
 	iovt_vq_fetch(&vr, f, n);
 	iovt_vq_prefetch(&vr, f, n);
 	for (;;) {
 		size_t k = iovt_tx_look(q, f, &vr, left, room, fr), i, borrowed = 0;
 		const size_t credit = q->borrow_max - q->nr_borrowed;
+		const struct iovt_mem_region *const region = q->region;
+		const struct iovt_iova_shift shift = iovt_guest_mem_shift_of(region);
 		int ret;
 
 		for (i = 0; i < k && i < IOVT_TX_AHEAD; i++)
@@ -244,7 +251,7 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 				iovt_tx_fetch_rest(&fr[i + IOVT_TX_AHEAD], reads);
 			may_borrow = !iovt_tx_never_borrows(reads) &&
 				fr[i].len >= reads.all_below && borrowed < credit &&
-				iovt_tx_may_borrow(q, &fr[i]);
+				iovt_tx_may_borrow(&loans[id], region, shift, &fr[i]);
 			fate = frame(ctx, got, &fr[i], may_borrow);
 			if (fate == IOVT_TX_LEFT)
 				break;
@@ -254,7 +261,7 @@ iovt_tx_take(struct iovt_txq *q, const enum iovt_ring_format f, unsigned int n, 
 					!iovt_tx_never_borrows(reads));
 				continue;
 			}
-			iovt_tx_lend(&q->loan[id], 1);
+			iovt_tx_lend(&loans[id], 1);
 			borrowed++;
 		}
 		if (borrowed > 0)

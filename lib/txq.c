@@ -119,11 +119,13 @@ IOVT_INLINE void
 return_all(struct iovt_txq *q, const enum iovt_ring_format f, const uint16_t *ids, unsigned int n)
 {
 	struct iovt_vring vr = iovt_vq_copy(&q->vr, f);
+	struct iovt_loan *const loans = q->loan;
+	const bool intact = q->error == NULL;
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct iovt_loan *loan = &q->loan[ids[i]];
+		struct iovt_loan *loan = &loans[ids[i]];
 
-		if (iovt_likely(loan->state == IOVT_LOAN_BORROWED && q->error == NULL)) {
+		if (iovt_likely(loan->state == IOVT_LOAN_BORROWED && intact)) {
 			iovt_vq_put(&vr, f, (struct iovt_chain){ids[i], loan->descs}, 0);
 			iovt_vq_commit(&vr, f);
 		}

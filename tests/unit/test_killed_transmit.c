@@ -202,6 +202,23 @@ while_borrowing(const struct bed_conf *conf)
 	assert_int_equal(not_sent, 0);
 }
 
+/* As a switch that copies a run of packets, and lends what comes behind it, before the guest is shown any. */
+static void
+copy_and_lend(struct send_bed *b)
+{
+	b->reads = IOVT_TX_READS_ALL;
+	CHECK(send_bed_take(b, 3) == 3);
+	b->reads = (struct iovt_tx_reads){WORTH_IT, UINT32_MAX};
+	CHECK(send_bed_burst(b, 8) == 4);
+}
+
+static void
+while_lending_behind_copies(const struct bed_conf *conf)
+{
+	cut_up(conf, &(struct scene){true, prepare, copy_and_lend});
+	assert_int_equal(not_sent, 0);
+}
+
 static void
 give_back(struct send_bed *b)
 {
@@ -238,6 +255,7 @@ main(void)
 	static const struct unit_case cases[] = {
 		{"killed while copying", while_copying, false},
 		{"killed while borrowing", while_borrowing, false},
+		{"killed while lending behind copies", while_lending_behind_copies, false},
 		{"killed while packets come back", while_returning, false},
 		{"killed while it is destroyed", while_destroyed, false},
 	};

@@ -144,7 +144,8 @@ struct vhost_rxq {
 	uint64_t rearm;          /* data_off, refcnt, nb_segs, port of every received mbuf */
 	uint32_t room;           /* bytes of a packet that one mbuf holds */
 	unsigned int idle_polls; /* with loans out */
-	bool copies;             /* although there are loans, some packets are copied */
+	bool copies;             /* although there are loans, some packets are copied, */
+	bool all_copied;         /* or all of the last batch were */
 	bool many_out;           /* more than half of the packets that may be out are */
 	bool asks;               /* the guest may ask for checksums */
 	struct request_rules rules;

@@ -77,14 +77,15 @@ copy_pieces(void *ctx, size_t k, const struct iovt_pieces *packet)
 
 /* An mbuf whose data is skip bytes into the packet, and has room bytes before it. */
 static __rte_always_inline void
-lay_over(struct rte_mbuf *m, const struct loans *l, const struct iovt_frame *f, uint32_t skip)
+lay_over(struct rte_mbuf *m, const uint64_t rearm, const struct iovt_frame *f, uint32_t skip)
 {
-	const uint16_t data_off = (uint16_t)l->lp->rearm;
+	const uint16_t data_off = (uint16_t)rearm;
+	const uint32_t len = f->len - skip;
 
 	m->buf_addr = (char *)(uintptr_t)f->data + skip - data_off;
 	rte_mbuf_iova_set(m, f->iova + skip - data_off);
-	m->buf_len = f->len - skip + data_off;
-	vhost_rx_describe(m, l->lp->rearm, RTE_MBUF_F_EXTERNAL, f->len - skip);
+	m->buf_len = len + data_off;
+	vhost_rx_describe(m, rearm, RTE_MBUF_F_EXTERNAL, len);
 }
 
 static __rte_always_inline enum iovt_tx_fate
@@ -100,7 +101,7 @@ take_whole(struct loans *l, size_t k, const struct iovt_frame *f, bool may_borro
 	if (unlikely(!may_borrow))
 		return copy(l, k, f, asks ? &hdr : NULL);
 	m = loan_mbuf(l->lp, f->id);
-	lay_over(m, l, f, 0);
+	lay_over(m, l->lp->rearm, f, 0);
 	l->b.pkts[k] = m;
 	l->b.bytes += f->len;
 	return IOVT_TX_BORROWED;
@@ -147,7 +148,7 @@ take_rest(struct loans *l, size_t k, const struct iovt_frame *f, bool may_borrow
 	l->lp->headers_out[f->id] = 1;
 	vhost_rx_describe(head, l->b.q->rearm, 0, LOAN_HEADERS);
 	rte_memcpy(rte_pktmbuf_mtod(head, void *), f->data, LOAN_HEADERS);
-	lay_over(rest, l, f, LOAN_HEADERS);
+	lay_over(rest, l->lp->rearm, f, LOAN_HEADERS);
 	head->next = rest;
 	head->nb_segs = 2;
 	head->pkt_len = f->len;
@@ -170,6 +171,31 @@ borrow_asking_rest(void *ctx, size_t k, const struct iovt_frame *f, bool may_bor
 	return take_rest(ctx, k, f, may_borrow, true);
 }
 
+/* The next one is worth a look at loans. */
+static __rte_always_inline enum iovt_tx_fate
+take_small(struct vhost_batch *b, size_t k, const struct iovt_frame *f,
+	const struct iovt_vnet_hdr *hdr)
+{
+	if (unlikely(f->len >= WORTH_IT))
+		return IOVT_TX_LEFT;
+	return vhost_rx_take_copy(b, b->pkts[k], f, hdr) == 0 ? IOVT_TX_COPIED : IOVT_TX_DROPPED;
+}
+
+static __rte_always_inline enum iovt_tx_fate
+copy_small(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+{
+	return take_small(ctx, k, f, NULL);
+}
+
+static __rte_always_inline enum iovt_tx_fate
+copy_asking_small(void *ctx, size_t k, const struct iovt_frame *f, bool may_borrow)
+{
+	struct vhost_batch *b = ctx;
+	const struct iovt_vnet_hdr hdr = iovt_tx_header(b->q->txq, f);
+
+	return take_small(b, k, f, &hdr);
+}
+
 static __rte_noinline void
 reap(const struct vhost_rxq *q)
 {
@@ -185,65 +211,102 @@ reap_idle(struct vhost_rxq *q)
 		reap(q);
 }
 
-static __rte_always_inline uint16_t
-borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool whole,
-	const iovt_tx_frame_fn frame, struct rte_mbuf **pkts, uint16_t n)
+/* What a batch is made of: constants. */
+struct borrowing {
+	bool whole;
+	iovt_tx_frame_fn frame;
+	iovt_tx_frame_fn
+		small; /* for a run of packets that are not worth it; NULL: there are none */
+};
+
+/* Packets are not worth it, as all of the last batch: without a look at loans. How many were taken. */
+static __rte_always_inline unsigned int
+copy_run(struct vhost_rxq *q, const enum iovt_ring_format f, const iovt_tx_frame_fn small,
+	struct rte_mbuf **pkts, unsigned int ready)
+{
+	int got = vhost_rx_copy_ready(q, f, ready, small, pkts);
+
+	return likely(got > 0) ? got : 0;
+}
+
+/* Packets are borrowed or copied, as they come. How many were taken. */
+static __rte_always_inline unsigned int
+borrow_ready(struct vhost_rxq *q, const enum iovt_ring_format f, const struct borrowing how,
+	struct rte_mbuf **pkts, unsigned int ready)
 {
 	struct iovt_txq *txq = q->txq;
-	unsigned int got = 0, out;
+	const unsigned int before = txq->nr_borrowed;
+	unsigned int got;
 	struct loans l;
-	bool notify;
 
 	l.b = (struct vhost_batch){pkts, q, 0};
 	l.txq = txq;
 	l.lp = q->loans;
+	l.left = ready;
 	l.no_mbuf = l.copies = l.spares = 0;
-	/* Before the guest has no descriptor left: what comes back now, it is shown with this batch. */
-	if (unlikely(q->many_out))
-		reap(q);
-	iovt_lock_take(&txq->lock);
-	l.left = iovt_tx_ready(txq, f, n);
-	if (unlikely(txq->error != NULL))
-		vhost_rx_report_broken(q);
 	/* What was copied in the last batch will be in this: its mbufs are fetched while packets are. */
-	if (q->copies && l.left > 0)
+	if (q->copies)
 		get_spares(&l, 0);
-	if (l.left > 0)
-		got = iovt_tx_take(txq, f, l.left, q->room,
-			(struct iovt_tx_reads){whole ? 0 : WORTH_IT, whole ? 64 : LOAN_HEADERS},
-			frame, copy_pieces, &l);
-	notify = iovt_tx_end(txq, f);
-	out = txq->nr_borrowed;
-	iovt_lock_release(&txq->lock);
-	if (notify)
-		vhost_notify(&q->call);
+	got = iovt_tx_take(txq, f, ready, q->room,
+		(struct iovt_tx_reads){how.whole ? 0 : WORTH_IT, how.whole ? 64 : LOAN_HEADERS},
+		how.frame, copy_pieces, &l);
 	q->copies = l.copies > 0;
-	q->many_out = out > txq->borrow_max / 2u;
+	q->all_copied = l.copies > 0 && txq->nr_borrowed == before;
 	if (l.copies < l.spares)
 		rte_mempool_put_bulk(q->pool, (void *const *)&l.spare[l.copies],
 			l.spares - l.copies);
-	if (unlikely(got == 0) && out > 0)
-		reap_idle(q);
 	q->stats.no_mbuf += l.no_mbuf;
 	q->stats.packets += got;
 	q->stats.bytes += l.b.bytes;
 	return got;
 }
 
-#define BORROW(name, format, whole, frame)                                                         \
+static __rte_always_inline uint16_t
+borrow_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const struct borrowing how,
+	struct rte_mbuf **pkts, uint16_t n)
+{
+	struct iovt_txq *txq = q->txq;
+	unsigned int got = 0, ready, out;
+	bool notify;
+
+	/* Before the guest has no descriptor left: what comes back now, it is shown with this batch. */
+	if (unlikely(q->many_out))
+		reap(q);
+	iovt_lock_take(&txq->lock);
+	ready = iovt_tx_ready(txq, f, n);
+	if (unlikely(txq->error != NULL))
+		vhost_rx_report_broken(q);
+	if (how.small != NULL && q->all_copied && ready > 0) {
+		got = copy_run(q, f, how.small, pkts, ready);
+		ready = likely(got == ready) ? 0 : iovt_tx_ready(txq, f, n - got);
+	}
+	if (ready > 0)
+		got += borrow_ready(q, f, how, pkts + got, ready);
+	notify = iovt_tx_end(txq, f);
+	out = txq->nr_borrowed;
+	iovt_lock_release(&txq->lock);
+	if (notify)
+		vhost_notify(&q->call);
+	q->many_out = out > txq->borrow_max / 2u;
+	if (unlikely(got == 0) && out > 0)
+		reap_idle(q);
+	return got;
+}
+
+#define BORROW(name, format, ...)                                                                  \
 	static uint16_t name(struct vhost_rxq *q, struct rte_mbuf **pkts, uint16_t n)              \
 	{                                                                                          \
-		return borrow_batch(q, format, whole, frame, pkts, n);                             \
+		return borrow_batch(q, format, (struct borrowing){__VA_ARGS__}, pkts, n);          \
 	}
 
 BORROW(whole_split, IOVT_SPLIT, true, borrow_whole)
 BORROW(whole_packed, IOVT_PACKED, true, borrow_whole)
-BORROW(rest_split, IOVT_SPLIT, false, borrow_rest)
-BORROW(rest_packed, IOVT_PACKED, false, borrow_rest)
+BORROW(rest_split, IOVT_SPLIT, false, borrow_rest, copy_small)
+BORROW(rest_packed, IOVT_PACKED, false, borrow_rest, copy_small)
 BORROW(asking_whole_split, IOVT_SPLIT, true, borrow_asking_whole)
 BORROW(asking_whole_packed, IOVT_PACKED, true, borrow_asking_whole)
-BORROW(asking_rest_split, IOVT_SPLIT, false, borrow_asking_rest)
-BORROW(asking_rest_packed, IOVT_PACKED, false, borrow_asking_rest)
+BORROW(asking_rest_split, IOVT_SPLIT, false, borrow_asking_rest, copy_asking_small)
+BORROW(asking_rest_packed, IOVT_PACKED, false, borrow_asking_rest, copy_asking_small)
 
 vhost_receive_fn
 vhost_borrow_for(const struct vhost_rxq *q)

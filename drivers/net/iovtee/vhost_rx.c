@@ -106,10 +106,10 @@ vhost_rx_take_pieces(struct vhost_batch *b, struct rte_mbuf *head, const struct 
 	return ret;
 }
 
-static int
-take_pieces(void *ctx, size_t k, const struct iovt_pieces *packet)
+int
+vhost_rx_pieces(void *batch, size_t k, const struct iovt_pieces *packet)
 {
-	struct vhost_batch *b = ctx;
+	struct vhost_batch *b = batch;
 
 	return vhost_rx_take_pieces(b, b->pkts[k], packet);
 }
@@ -131,26 +131,20 @@ static __rte_always_inline uint16_t
 rx_batch(struct vhost_rxq *q, const enum iovt_ring_format f, const bool asks, const bool log,
 	struct rte_mbuf **pkts, uint16_t n)
 {
-	struct vhost_batch b = {pkts, q, 0};
-	unsigned int ready = iovt_tx_ready(q->txq, f, n), got;
+	unsigned int ready = iovt_tx_ready(q->txq, f, n);
+	int got;
 
 	if (unlikely(q->txq->error != NULL))
 		vhost_rx_report_broken(q);
 	if (ready == 0)
 		return 0;
-	if (unlikely(rte_mempool_get_bulk(q->pool, (void **)pkts, ready) < 0)) {
+	got = vhost_rx_copy_ready(q, f, ready, asks ? copy_asking_frame : copy_frame, pkts);
+	if (unlikely(got < 0)) {
 		q->stats.no_mbuf += ready;
 		return 0;
 	}
-	vhost_rx_claim_buffers(pkts, ready);
-	got = iovt_tx_take(q->txq, f, ready, q->room, IOVT_TX_READS_ALL,
-		asks ? copy_asking_frame : copy_frame, take_pieces, &b);
 	if (log ? iovt_tx_end_logged(q->txq) : iovt_tx_end(q->txq, f))
 		vhost_notify(&q->call);
-	if (unlikely(got < ready))
-		rte_mempool_put_bulk(q->pool, (void *const *)(pkts + got), ready - got);
-	q->stats.packets += got;
-	q->stats.bytes += b.bytes;
 	return got;
 }
 

@@ -65,6 +65,32 @@ vhost_rx_take_copy(struct vhost_batch *b, struct rte_mbuf *m, const struct iovt_
 int vhost_rx_take_pieces(struct vhost_batch *b, struct rte_mbuf *head,
 	const struct iovt_pieces *packet);
 
+/** The same, for iovt_tx_take() with a struct vhost_batch and mbufs in it. */
+int vhost_rx_pieces(void *batch, size_t k, const struct iovt_pieces *packet);
+
+/**
+ * Copy packets that are ready, up to the first that frame() leaves, to mbufs of the pool's.
+ * @param frame gets a struct vhost_batch. @return how many; -ENOBUFS: the pool has not as many mbufs
+ */
+static __rte_always_inline int
+vhost_rx_copy_ready(struct vhost_rxq *q, const enum iovt_ring_format f, unsigned int ready,
+	const iovt_tx_frame_fn frame, struct rte_mbuf **pkts)
+{
+	struct vhost_batch b = {pkts, q, 0};
+	unsigned int got;
+
+	if (unlikely(rte_mempool_get_bulk(q->pool, (void **)pkts, ready) < 0))
+		return -ENOBUFS;
+	vhost_rx_claim_buffers(pkts, ready);
+	got = iovt_tx_take(q->txq, f, ready, q->room, IOVT_TX_READS_ALL, frame, vhost_rx_pieces,
+		&b);
+	if (unlikely(got < ready))
+		rte_mempool_put_bulk(q->pool, (void *const *)(pkts + got), ready - got);
+	q->stats.packets += got;
+	q->stats.bytes += b.bytes;
+	return got;
+}
+
 /** The guest broke its ring: say so once. */
 void vhost_rx_report_broken(struct vhost_rxq *q);
 
