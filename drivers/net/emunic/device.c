@@ -15,7 +15,8 @@
 
 #define IDLE_SPINS    1024 /* idle batches before the engine starts to sleep */
 #define IDLE_SLEEP_NS 20000
-#define TX_BATCH      512 /* frames sent in a batch, of all queues */
+#define TIMER_SLACK   1000UL /* ns */
+#define TX_BATCH      512    /* frames sent in a batch, of all queues */
 
 void
 emu_lock(struct emu *emu)
@@ -82,15 +83,23 @@ emu_step(struct emu *emu, unsigned int budget)
 	return moved;
 }
 
+static void
+nap(uint32_t ns)
+{
+	const struct timespec t = {.tv_nsec = ns};
+
+	nanosleep(&t, NULL);
+}
+
+/* A real NIC takes no CPU: this one gives it away as soon as no frame is due, and when nothing moves for long. */
 static iovtee_thread_result
 engine(void *arg)
 {
-	const struct timespec nap = {.tv_nsec = IDLE_SLEEP_NS};
 	struct emu *emu = arg;
 	unsigned int idle = 0;
-	bool busy;
+	uint32_t rest;
 
-	prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
+	prctl(PR_SET_TIMERSLACK, TIMER_SLACK, 0, 0, 0);
 	while (!__atomic_load_n(&emu->quit, __ATOMIC_RELAXED)) {
 		unsigned int moved;
 
@@ -100,17 +109,16 @@ engine(void *arg)
 		}
 		pthread_mutex_lock(&emu->mutex);
 		moved = batch(emu, EMU_BATCH, TX_BATCH);
-		busy = moved > 0 || (emu_link_up(emu) && emu_source_busy(emu));
+		rest = moved > 0 ? 0 : emu_source_rest_ns(emu);
 		pthread_mutex_unlock(&emu->mutex);
 
-		if (busy) {
-			idle = 0;
+		idle = moved > 0 ? 0 : idle + 1;
+		if (rest > 0)
+			nap(rest);
+		else if (idle < IDLE_SPINS)
 			rte_pause();
-		} else if (++idle < IDLE_SPINS) {
-			rte_pause();
-		} else {
-			nanosleep(&nap, NULL);
-		}
+		else
+			nap(IDLE_SLEEP_NS);
 	}
 	return (iovtee_thread_result)0;
 }

@@ -367,7 +367,7 @@ void emu_steer_frame(const struct emu_steer *s, const uint8_t *data, const struc
 void emu_pace_set(struct emu_pace *pace, uint64_t rate);
 int emu_source_switch(struct emu *emu, bool on);
 bool emu_source_done(const struct emu *emu);
-bool emu_source_busy(const struct emu *emu);
+uint32_t emu_source_rest_ns(const struct emu *emu);
 unsigned int emu_source_run(struct emu *emu, unsigned int budget);
 
 /* generator.c */

@@ -9,7 +9,11 @@
 /* A source that could not run for a while (its thread had no CPU) catches up this much at most. */
 #define CATCH_UP_MIN EMU_BATCH
 #define CATCH_UP_S   0.001
-#define SOON_S       0.0002 /* longer than the engine sleeps */
+
+/* The engine sleeps this long while a frame waits for a descriptor, or none is due. */
+#define BLOCKED_NS 50000
+#define GAP_NS     100000.0 /* at most */
+#define SOON_NS    40000.0  /* less is not worth it */
 
 void
 emu_pace_set(struct emu_pace *pace, uint64_t rate)
@@ -26,13 +30,17 @@ emu_source_done(const struct emu *emu)
 	return emu->replay == NULL || emu_replay_done(emu->replay);
 }
 
-/** Is a frame due now or very soon, or waiting for a descriptor? Then the engine must not sleep. */
-bool
-emu_source_busy(const struct emu *emu)
+/** After a batch that moved nothing: how long the engine may sleep, as its source has nothing for the queues. */
+uint32_t
+emu_source_rest_ns(const struct emu *emu)
 {
+	double ns = (emu->pace.due - emu->now) * 1e9 / rte_get_tsc_hz();
+
 	if (!emu->source_on || emu_source_done(emu))
-		return false;
-	return emu->pace.period == 0 || emu->pace.due - emu->now < SOON_S * rte_get_tsc_hz();
+		return 0;
+	if (ns < 0)
+		return BLOCKED_NS;
+	return ns < SOON_NS ? 0 : RTE_MIN(ns, GAP_NS);
 }
 
 /** Switch on or off, under the lock. */
