@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* When a guest's queue stops, what is inside the switch is waited for: it comes back as that sends or drops it. */
 #include <rte_cycles.h>
+#include <rte_pause.h>
 
 #include "uplink.h"
 #include "vhost.h"
@@ -10,6 +11,10 @@
 
 /* A NIC that is stalled, or an application that keeps packets, is found out once. */
 #define HELD_UP_MS 20
+
+/* Most is back within microseconds, and a sleep takes many: the kernel adds its timer slack. */
+#define SPIN_US  50
+#define SLEEP_US 10
 
 static uint64_t
 in_ms(unsigned int ms)
@@ -33,12 +38,17 @@ borrowed(void *txq)
 static unsigned int
 wait_for(const struct vhost_port *p, unsigned int (*out)(void *queue), void *queue, uint64_t end)
 {
+	const uint64_t spin_end = rte_get_timer_cycles() + rte_get_timer_hz() / 1000000 * SPIN_US;
+	uint64_t now;
 	unsigned int n;
 
-	while ((n = out(queue)) > 0 && rte_get_timer_cycles() < end) {
+	while ((n = out(queue)) > 0 && (now = rte_get_timer_cycles()) < end) {
 		if (p->uplink != NULL)
 			uplink_reap(p->uplink);
-		rte_delay_us_sleep(10);
+		if (now < spin_end)
+			rte_pause();
+		else
+			rte_delay_us_sleep(SLEEP_US);
 	}
 	return n;
 }
