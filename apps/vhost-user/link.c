@@ -15,7 +15,7 @@
 #define CONNECT_PERIOD 10
 
 void
-link_init(struct link *l, void (*idle)(void *ctx), void *ctx)
+link_init(struct link *l, int (*idle)(void *ctx), void *ctx)
 {
 	*l = (struct link){.listener = -1, .fd = -1, .idle = idle, .ctx = ctx};
 }
@@ -93,11 +93,12 @@ readable(struct link *l, int fd, int timeout)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int64_t end = now_ms() + timeout;
+	int wait = 0;
 
-	while (poll(&p, 1, 0) == 0) {
+	while (poll(&p, 1, wait) == 0) {
 		if (now_ms() > end)
 			return false;
-		l->idle(l->ctx);
+		wait = l->idle(l->ctx);
 	}
 	return true;
 }

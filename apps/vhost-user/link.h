@@ -49,13 +49,13 @@ struct link {
 	int listener; /* server mode; -1: none */
 	int fd;       /* -1: not connected */
 	bool acks;    /* VHOST_USER_PROTOCOL_F_REPLY_ACK negotiated */
-	/* Called while a reply is waited for: a guest goes on meanwhile. */
-	void (*idle)(void *ctx);
+	/* Called while a reply is waited for, since a guest goes on meanwhile; again after so many ms, at the latest. */
+	int (*idle)(void *ctx);
 	void *ctx;
 	const char *error; /* of the last call that failed */
 };
 
-void link_init(struct link *l, void (*idle)(void *ctx), void *ctx);
+void link_init(struct link *l, int (*idle)(void *ctx), void *ctx);
 
 /* All false on failure, with the reason in error. Times in ms. */
 bool link_connect(struct link *l, const char *path, int timeout);

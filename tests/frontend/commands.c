@@ -334,12 +334,13 @@ cmd_stats(struct frontend *f, const struct words *w)
 		posted += f->vring[v].g.nr_posted;
 	answer("\"received\": %lu, \"sent\": %lu, \"flushed\": %lu, \"too_long\": %lu, "
 	       "\"large\": %lu, \"merged\": %lu, \"kicks\": %lu, \"notified\": %lu, \"sleeps\": %lu, \"lost_wakeups\": %lu, "
+	       "\"waited_ns\": %lu, "
 	       "\"posted\": %u, \"log_checked\": %lu, \"log_missing\": %lu, "
 	       "\"log_late\": %lu, "
 	       "\"log_first_missing\": %lu",
 		s->received, s->sent, s->flushed, s->too_long, s->large, s->merged, s->kicks,
-		s->notified, s->sleeps, s->lost_wakeups, posted, f->log.checked, f->log.missing,
-		f->log.late, f->log.first_missing);
+		s->notified, s->sleeps, s->lost_wakeups, s->waited_ns, posted, f->log.checked,
+		f->log.missing, f->log.late, f->log.first_missing);
 }
 
 static void

@@ -225,10 +225,11 @@ driver_drain(struct frontend *f, unsigned int v)
 void
 driver_fall_asleep(struct frontend *f, unsigned int v)
 {
-	do
+	do {
 		f->vring[v].g.format->notify_after(&f->vring[v].g, 1);
-	while (driver_drain(f, v));
-	driver_count_notifications(f);
+		/* Before the last look: what comes after that is told of once more. */
+		driver_count_notifications(f);
+	} while (driver_drain(f, v));
 }
 
 void

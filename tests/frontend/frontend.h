@@ -69,6 +69,7 @@ struct guest_stats {
 	uint64_t notified; /* by the back end */
 	uint64_t sleeps;
 	uint64_t lost_wakeups; /* slept, though there was something to do */
+	uint64_t waited_ns;    /* for the last reply to GET_VRING_BASE */
 };
 
 struct log {

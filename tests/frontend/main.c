@@ -23,13 +23,17 @@ report_failure(const char *file, int line)
 	_exit(3);
 }
 
-static void
+/* While a reply is waited for. */
+static int
 go_on(void *ctx)
 {
 	struct frontend *f = ctx;
 
+	if (!f->running)
+		return 1;
 	if (!driver_step(f))
 		usleep(10);
+	return 0;
 }
 
 static bool

@@ -2,6 +2,7 @@
 /* Setting the device and its virtqueues up, and stopping them. */
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/vhost_types.h>
@@ -278,6 +279,15 @@ check_frozen(const struct frontend *f, unsigned int v)
 	CHECK(digest_vring(&f->vring[v].g) == f->vring[v].frozen);
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
+}
+
 /*
  * The base in the reply says what the back end has taken. All of that must have come back: the next used
  * buffer is looked for where the base is, and what is posted still is behind it. A guest that sleeps, and whose CPU is
@@ -289,7 +299,7 @@ stop_vring(struct frontend *f, unsigned int v)
 	struct vring_state s = {v, 0};
 	struct virtq *r = &f->vring[v];
 	const bool running = f->running;
-	uint64_t notified;
+	uint64_t notified, began;
 	struct message m;
 	bool replied, came;
 
@@ -298,7 +308,9 @@ stop_vring(struct frontend *f, unsigned int v)
 		f->running = false;
 	}
 	notified = r->notified;
+	began = now_ns();
 	replied = link_ask(&f->link, GET_VRING_BASE, &s, sizeof(s), NULL, 0, &m);
+	f->stats.waited_ns = now_ns() - began;
 	f->running = running;
 	if (!replied)
 		return false;
