@@ -62,6 +62,10 @@ class Bed:
         names = ["emunic"] if self.ports == "vhost" else ["emunic", "iovtee"]
         return [self.session.plugin(name) for name in names]
 
+    def sanitizer_env(self, name):
+        """For a process of this name that loads them."""
+        return self.session.sanitizer.env(self.path(name))
+
     def need_iovtee(self):
         if self.ports == "vhost":
             raise Skip("about net_iovtee ports only")

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import subprocess
+import time
 
 from . import accounts
 from .errors import Failure, Skip, check, check_equal
@@ -25,7 +26,7 @@ class Frontend(Process):
         program = os.path.join(bed.session.build, "tests/frontend/iovtee-frontend")
         if not os.path.exists(program):
             raise Skip(f"{program} is not built")
-        super().__init__(bed, name, [program], bed.session.sanitizer.env(bed.path(name)), subprocess.PIPE)
+        super().__init__(bed, name, [program], bed.sanitizer_env(name), subprocess.PIPE)
         bed.cleanup.push(self.popen.stdout.close)
 
     def cmd(self, name, seconds=20, **args):
@@ -87,12 +88,11 @@ class Frontend(Process):
 
     def wait_settled(self, seconds=10):
         """All that was received is sent, and nothing more comes; returns the statistics."""
-        last = [None]
-
         def settled():
+            before = self.stats()
+            time.sleep(0.02)
             now = self.stats()
-            same, last[0] = last[0] == now["received"], now["received"]
-            return now if same and now["received"] == now["sent"] else None
+            return now if before["received"] == now["received"] == now["sent"] else None
         return wait_until(settled, seconds, f"{self.name} to send all that it received")
 
     def stop(self, **args):

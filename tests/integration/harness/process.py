@@ -10,16 +10,20 @@ from .errors import Failure
 from .linux import die_with_parent
 
 
+LOOK_FIRST, LOOK_LAST = 0.001, 0.02
+
+
 def wait_until(condition, seconds, what):
-    """Poll until condition() is true and return its value."""
-    end = time.monotonic() + seconds
+    """Poll, often at first, until condition() is true, and return its value."""
+    end, pause = time.monotonic() + seconds, LOOK_FIRST
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(2 * pause, LOOK_LAST)
 
 
 class Process:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Plugins built with sanitizers (address and undefined behaviour, or threads), in applications that are not."""
+"""What applications need to run the plugins in tests, built with sanitizers (address and undefined behaviour, or
+threads) or not; the applications are not."""
 import glob
 import os
 import re
@@ -13,7 +14,7 @@ SUPPRESSIONS = os.path.join(HERE, "../tsan/suppressions.txt")
 
 
 class Sanitizer:
-    """Of one build folder; without any in it, nothing is different."""
+    """Of one build folder."""
 
     def __init__(self, build):
         plugins = glob.glob(os.path.join(build, "**", "librte_net_*.so"), recursive=True)
@@ -29,11 +30,10 @@ class Sanitizer:
             self.suffix = "-asan"
             # EAL's usual place for memory is the sanitizer's own.
             self.eal_args = ["--base-virtaddr=0x200000000000"]
+        self._preload += glob.glob(os.path.join(build, "**", "libiovtee_eager.so"), recursive=True)
 
     def env(self, log):
         """Environment of a process that loads the plugins; reports go to files that begin with log."""
-        if not self._preload:
-            return {}
         return {"LD_PRELOAD": ":".join(self._preload),
                 "ASAN_OPTIONS": f"detect_leaks=1:abort_on_error=1:log_path={log}.report",
                 "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:log_path={log}.report",
@@ -45,7 +45,7 @@ class Sanitizer:
     def reports(folder):
         """Errors of any kind, leaks of memory that the plugins allocated, and races that they take part in."""
         found = []
-        for path in sorted(glob.glob(os.path.join(folder, "*.report.*"))):
+        for path in sorted(glob.glob(os.path.join(folder, "**", "*.report.*"), recursive=True)):
             with open(path, encoding="utf-8", errors="replace") as report:
                 text = report.read()
             found += _races(text) if "ThreadSanitizer" in text else _errors(text)

@@ -60,7 +60,7 @@ class Testpmd(Process, DpdkPorts):
                  f"--nb-cores={workers}", *app]
         if plugins:
             argv[1:1] = bed.session.sanitizer.eal_args
-            env = {**bed.session.sanitizer.env(bed.path(name)), **(env or {})}
+            env = {**bed.sanitizer_env(name), **(env or {})}
         super().__init__(bed, name, argv, {"RUNTIME_DIRECTORY": self.runtime, **(env or {})})
 
     def ready(self, seconds=30):
