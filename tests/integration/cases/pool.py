@@ -17,9 +17,10 @@ def mempool_autotest(bed):
         raise Skip(f"{BINARY} is not installed (package dpdk-dev)")
     process = Process(
         bed, "dpdk-test",
-        [BINARY, "--no-huge", "-m", "1024", *lcore_args(),
+        [BINARY, "--no-huge", "-m", "1024", *lcore_args(), *bed.session.sanitizer.eal_args,
          *eal_args("pool", [bed.session.plugin("iovtee")]), "--mbuf-pool-ops-name=iovtee"],
-        {"RUNTIME_DIRECTORY": runtime_dir(bed, "pool"), "DPDK_TEST": "mempool_autotest"})
+        {"RUNTIME_DIRECTORY": runtime_dir(bed, "pool"), "DPDK_TEST": "mempool_autotest",
+         **bed.sanitizer_env("dpdk-test")})
     status = process.wait_exit(120)
     check(status == 0 and "Test OK" in process.output(),
           f"mempool_autotest failed, status {status}")

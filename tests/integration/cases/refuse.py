@@ -35,7 +35,8 @@ def other_dpdk(bed):
     own = os.path.basename(os.path.realpath("/usr/lib/x86_64-linux-gnu/librte_eal.so")).rpartition(".")[0]
     vdevs = ["net_iovtee_uplink0,dev(net_emunic0)",
              f"net_iovtee_vhost0,iface={bed.path('nf.sock')}"]
-    switch = Testpmd(bed, "switch", vdevs, bed.plugins(), env={"LD_PRELOAD": library})
+    preload = f"{bed.sanitizer_env('switch')['LD_PRELOAD']}:{library}"
+    switch = Testpmd(bed, "switch", vdevs, bed.plugins(), env={"LD_PRELOAD": preload})
     wait_until(lambda: PROMPT in switch.output() or not switch.alive(), 30, "testpmd")
     lines = [line for line in switch.output().splitlines()
              if "iovtee" in line.lower() and os.path.basename(library) in line]
@@ -61,11 +62,11 @@ def as_nobody(bed, name, vdevs):
     runtime = runtime_dir(bed, name)
     os.chown(runtime, int(NOBODY), int(NOBODY))
     argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", BINARY,
-            *lcore_args(), *memory_args(None), *eal_args(name, readable_plugins(bed))]
+            *lcore_args(), *memory_args(None), *bed.session.sanitizer.eal_args, *eal_args(name, readable_plugins(bed))]
     for vdev in vdevs:
         argv += ["--vdev", vdev]
     process = Process(bed, name, argv + ["--", "-i", "--total-num-mbufs=4096"],
-                      {"RUNTIME_DIRECTORY": runtime})
+                      {"RUNTIME_DIRECTORY": runtime, **bed.session.sanitizer.env(os.path.join(runtime, name))})
     process.wait_output(PROMPT, 30)
     process.popen.stdin.write(b"show port summary all\nquit\n")
     process.popen.stdin.flush()

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -120,4 +121,33 @@ rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket
 	ptr = NEXT(rte_zmalloc_socket)(type, size, align, socket);
 	pthread_mutex_unlock(&heap);
 	return ptr;
+}
+
+/* ---- a test has the counters that it has asked for, by telemetry, before it has a port closed ---- */
+
+static char asked;
+
+int
+rte_eth_stats_get(uint16_t port, struct rte_eth_stats *stats)
+{
+	int ret = NEXT(rte_eth_stats_get)(port, stats);
+
+	__tsan_release(&asked);
+	return ret;
+}
+
+int
+rte_eth_xstats_get(uint16_t port, struct rte_eth_xstat *xstats, unsigned int n)
+{
+	int ret = NEXT(rte_eth_xstats_get)(port, xstats, n);
+
+	__tsan_release(&asked);
+	return ret;
+}
+
+int
+rte_eth_dev_close(uint16_t port)
+{
+	__tsan_acquire(&asked);
+	return NEXT(rte_eth_dev_close)(port);
 }
