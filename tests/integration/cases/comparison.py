@@ -31,8 +31,9 @@ def comparison(bed):
     pcap.check_same(sent, sent)
     check_equal(pcap.check_in_order(lost, sent), 10, "the loss")
     check_equal(pcap.check_flows_in_order(lost, sent), 10, "the loss")
+    check_equal(pcap.check_in_any_order(lost[::-1], sent), 10, "the loss")
     for name, frames in (("corrupt", corrupt), ("twice", twice)):
-        for compare in (pcap.check_same, pcap.check_in_order, pcap.check_flows_in_order):
+        for compare in (pcap.check_same, pcap.check_in_order, pcap.check_flows_in_order, pcap.check_in_any_order):
             check(fails(compare, frames, sent), f"{compare.__name__} missed a frame {name}")
     for compare in (pcap.check_same, pcap.check_in_order):
         check(fails(compare, swapped, sent), f"{compare.__name__} missed a reordering")

@@ -21,6 +21,7 @@ def while_logged(guest, counters, wanted):
     wait_until(lambda: all(counters()[name] - before[name] >= PACKETS for name in wanted), 10,
                f"{PACKETS} packets that are {' and '.join(wanted)}")
     grown = accounts.since(before, counters())
+    wait_until(lambda: guest.stats()["log_checked"] >= PACKETS, 10, f"{guest.name} to look at {PACKETS} pages")
     guest.check_marked(PACKETS)
     guest.cmd("log", on=0)
     return grown

@@ -13,6 +13,8 @@ from harness.testpmd import Testpmd
 from wire import carry
 
 FRAMES = 100
+# By which net_tap is told of frames.
+SIGNALS = "holds signals back from a thread that polls"
 
 
 class TapPvp(Pvp):
@@ -44,6 +46,7 @@ def tap_revoked(bed):
     """A guest that leaves in a quiet moment gets every buffer back, also the one that the tap would
     receive the next frame in; and the next guest's frames are zero-copy again."""
     bed.need_iovtee()
+    bed.not_under_tsan(SIGNALS)
     pvp = TapPvp(bed)
     for guest in range(2):
         pvp.start_nf()
@@ -64,6 +67,7 @@ def tap_revoked(bed):
 def tcp_tap(bed):
     """The kernel writes into the NF."""
     bed.need_iovtee()
+    bed.not_under_tsan(SIGNALS)
     carry(bed, "net_tap{n},iface={interface}")
 
 

@@ -78,6 +78,7 @@ def as_nobody(bed, name, vdevs):
 def no_root(bed):
     """Without root: a folder that may not be written is refused by name, one that may be works."""
     bed.need_iovtee()
+    bed.not_under_tsan("does not start in setpriv")
     said = as_nobody(bed, "refused", [f"net_iovtee_vhost0,iface={bed.path('nf.sock')}"])
     check(bed.path("nf.sock") in said and "ermission denied" in said,
           "no message about the folder that cannot be written")

@@ -70,6 +70,10 @@ class Bed:
         if self.ports == "vhost":
             raise Skip("about net_iovtee ports only")
 
+    def not_under_tsan(self, why):
+        if self.session.sanitizer.suffix == "-tsan":
+            raise Skip(f"the thread sanitizer {why}")
+
     def close(self):
         self.cleanup.run()
 

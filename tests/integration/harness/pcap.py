@@ -93,6 +93,16 @@ def check_same(got, want):
                   f"{strange} corrupt or twice)")
 
 
+def check_in_any_order(got, want):
+    """got is want with frames left out: nothing corrupt or twice. Returns the loss."""
+    strange = Counter(got) - Counter(want)
+    if strange:
+        frame = next(iter(strange))
+        raise Failure(f"{strange.total()} frames of {len(got)} came back corrupt or twice, the first is "
+                      f"{frame[:64].hex()} ({len(frame)} bytes)")
+    return len(want) - len(got)
+
+
 def check_in_order(got, want):
     """got is want with frames left out: nothing corrupt, twice or overtaken. Returns the loss."""
     at = 0
