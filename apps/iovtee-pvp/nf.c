@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <limits.h>
+
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
@@ -11,6 +13,8 @@
 #define PREFETCH 4
 /* The NIC gets its turn even when packets come as fast as the NF takes them. */
 #define NF_TURN_MAX 256
+/* What is to be sent is no more than a ring. */
+#define NIC_SENDS_ALL UINT_MAX
 
 static inline void
 address(struct rte_mbuf *m, const struct nf *nf)
@@ -72,7 +76,7 @@ turn(const struct datapath *dp)
 	for (unsigned int i = 0; i < dp->nf_count; i++)
 		moved += nf_turn(&dp->nf[i]);
 	for (unsigned int i = 0; i < dp->nic_count; i++)
-		moved += rte_pmd_emunic_step(dp->nic[i], dp->port[0].fill);
+		moved += rte_pmd_emunic_step(dp->nic[i], dp->port[0].fill, NIC_SENDS_ALL);
 	return moved;
 }
 

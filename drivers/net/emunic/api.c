@@ -5,7 +5,7 @@
 #include "emunic.h"
 
 int
-rte_pmd_emunic_step(uint16_t port_id, unsigned int budget)
+rte_pmd_emunic_step(uint16_t port_id, unsigned int rx_budget, unsigned int tx_budget)
 {
 	struct emu *emu = emu_find(port_id);
 
@@ -13,7 +13,7 @@ rte_pmd_emunic_step(uint16_t port_id, unsigned int budget)
 		return -ENODEV;
 	if (!emu->conf.step)
 		return -ENOTSUP;
-	return emu_step(emu, budget);
+	return emu_step(emu, rx_budget, tx_budget);
 }
 
 /* Under the lock: put the new source in place; *old is left to the caller. */

@@ -73,12 +73,12 @@ batch(struct emu *emu, unsigned int rx_budget, unsigned int tx_budget)
 }
 
 int
-emu_step(struct emu *emu, unsigned int budget)
+emu_step(struct emu *emu, unsigned int rx_budget, unsigned int tx_budget)
 {
 	unsigned int moved;
 
 	emu_lock(emu);
-	moved = batch(emu, budget, budget);
+	moved = batch(emu, rx_budget, tx_budget);
 	emu_unlock(emu);
 	return moved;
 }

@@ -6,6 +6,8 @@
 
 #include "emunic.h"
 
+#define FETCH_DESCS (4 * EMU_BATCH)
+
 /* Descriptors of one frame, from the head of the ring. */
 struct gather {
 	unsigned int descs;
@@ -106,32 +108,24 @@ fetch_frames(struct emu *emu, const struct emu_txq *q, uint32_t n)
 	}
 }
 
-/* Descriptors, from the offset-th after the head on. */
-static inline void
-fetch_descriptors(const struct emu_txq *q, uint32_t offset, uint32_t n)
-{
-	for (uint32_t i = offset; i < offset + n; i += RTE_CACHE_LINE_SIZE / sizeof(q->ring[0]))
-		rte_prefetch0(&q->ring[(q->index + i) % q->nb_desc]);
-}
-
 /**
- * A NIC reads descriptors and frames ahead of what it sends, many at a time: here the descriptors of the
- * next batch; the frames of this one when it is sent, since more at once than the CPU can wait for
- * only delays it. With nothing under way this batch is what was just posted.
+ * A NIC reads descriptors and frames ahead of what it sends, many at a time: here the descriptors of what was posted since
+ * the last batch, before the device does something else; frames when they are sent, since more at once than
+ * the CPU can wait for only delays it.
  */
 void
 emu_tx_fetch(struct emu_txq *q)
 {
-	const uint32_t batch = EMU_BATCH;
-	uint32_t posted, n;
+	const uint32_t per_line = RTE_CACHE_LINE_SIZE / sizeof(q->ring[0]);
+	uint32_t known, fresh;
 
 	if (q == NULL || !q->running)
 		return;
-	posted = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
-	q->limit = q->seen != q->head ? q->seen : posted;
-	n = RTE_MIN(q->limit - q->head, batch);
-	fetch_descriptors(q, n, RTE_MIN(posted - q->head - n, batch));
-	q->seen = posted;
+	known = q->limit - q->head;
+	q->limit = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
+	fresh = RTE_MIN(q->limit - q->head - known, (uint32_t)FETCH_DESCS);
+	for (uint32_t i = known; i < known + fresh; i += per_line)
+		rte_prefetch0(&q->ring[(q->index + i) % q->nb_desc]);
 }
 
 /* Out on the wire. Blocked: looped, and the Rx side has no room and does not drop. */
@@ -163,10 +157,11 @@ emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 	if (q == NULL || !q->running)
 		return 0;
 	head = q->head;
-	fetch_frames(emu, q, RTE_MIN(q->limit - head, (uint32_t)EMU_BATCH));
 	while (moved < budget && head != q->limit) {
 		struct gather g;
 
+		if (moved % EMU_BATCH == 0)
+			fetch_frames(emu, q, RTE_MIN(q->limit - head, (uint32_t)EMU_BATCH));
 		gather_frame(emu, q, &g);
 		if (likely(g.data != NULL && emu_link_up(emu))) {
 			if (emu_transmit(emu, g.data, g.len) == EMU_BLOCKED)

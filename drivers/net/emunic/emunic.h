@@ -134,23 +134,25 @@ struct emu_queue_stats {
 	uint64_t base_errors;
 };
 
+/* What both sides read lies in lines that neither writes while packets flow. */
 struct emu_rxq {
-	/* driver */
 	union emu_rx_desc *ring;
 	struct rte_mbuf **sw;
 	struct rte_mempool *pool;
 	uint64_t rearm;  /* data_off, refcnt, nb_segs, port of every received mbuf */
-	uint32_t tail;   /* descriptors ever posted */
-	uint16_t next;   /* index to look at next */
-	uint16_t post;   /* index to post next */
-	uint16_t posted; /* posted and not yet taken back */
 	uint16_t target; /* how many shall be posted: nb_desc, or 0 while stopped */
 	uint16_t thresh; /* refill when this many are missing */
 	uint16_t nb_desc;
 	uint16_t queue_id;
 	uint16_t port_id;
-	struct emu_queue_stats stats;
 	struct rte_eth_rxconf conf;
+
+	/* driver */
+	uint32_t tail __rte_cache_aligned; /* descriptors ever posted */
+	uint16_t next;                     /* index to look at next */
+	uint16_t post;                     /* index to post next */
+	uint16_t posted;                   /* posted and not yet taken back */
+	struct emu_queue_stats stats;
 
 	uint32_t doorbell __rte_cache_aligned; /* tail, as far as the device may go */
 
@@ -164,26 +166,26 @@ struct emu_rxq {
 };
 
 struct emu_txq {
-	/* driver */
 	struct emu_tx_desc *ring;
 	struct rte_mbuf **sw; /* at the last descriptor of a packet: the packet, else NULL */
-	uint32_t tail;        /* descriptors ever posted */
-	uint16_t post;        /* index to post next */
-	uint16_t clean;       /* index to free next */
-	uint16_t used;        /* posted and not yet freed */
 	uint16_t target;      /* nb_desc, or 0 while stopped */
 	uint16_t thresh;      /* free completed packets when fewer descriptors are free */
 	uint16_t nb_desc;
 	uint16_t queue_id;
-	struct emu_queue_stats stats;
 	struct rte_eth_txconf conf;
+
+	/* driver */
+	uint32_t tail __rte_cache_aligned; /* descriptors ever posted */
+	uint16_t post;                     /* index to post next */
+	uint16_t clean;                    /* index to free next */
+	uint16_t used;                     /* posted and not yet freed */
+	struct emu_queue_stats stats;
 
 	uint32_t doorbell __rte_cache_aligned;
 
 	/* device; the driver reads head */
 	uint32_t head __rte_cache_aligned; /* descriptors ever read */
-	uint32_t limit;                    /* as far as this batch goes */
-	uint32_t seen;                     /* doorbell as last read */
+	uint32_t limit;                    /* doorbell as last read */
 	uint16_t index;
 	bool running;
 };
@@ -329,7 +331,7 @@ void emu_lock(struct emu *emu);
 void emu_unlock(struct emu *emu);
 int emu_engine_start(struct emu *emu);
 void emu_engine_stop(struct emu *emu);
-int emu_step(struct emu *emu, unsigned int budget);
+int emu_step(struct emu *emu, unsigned int rx_budget, unsigned int tx_budget);
 void emu_fault(struct emu *emu, const char *what, uint64_t iova, uint32_t len);
 
 /* device_rx.c */

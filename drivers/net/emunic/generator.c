@@ -197,18 +197,27 @@ aim(const struct emu *emu, struct flow *flow)
 }
 
 /*
- * The next descriptors will be written, too; and the doorbell will be looked at. The buffers are not fetched:
- * storing to them is faster than fetching them for that, above all when they come from far away.
+ * The next descriptors will be written, too. The doorbell is looked at before all that is known is used, since descriptors
+ * that were just posted come from the driver's core.
  */
 static inline void
-prepare_descriptors(const struct emu_rxq *q)
+prepare_descriptors(struct emu_rxq *q)
 {
-	unsigned int n = RTE_MIN(q->limit - q->head, (uint32_t)EMU_BATCH);
+	unsigned int n;
 
+	if (q->limit - q->head < 2 * EMU_BATCH)
+		q->limit = __atomic_load_n(&q->doorbell, __ATOMIC_ACQUIRE);
+	n = RTE_MIN(q->limit - q->head, (uint32_t)EMU_BATCH);
 	for (unsigned int i = 0; i < n; i += RTE_CACHE_LINE_SIZE / sizeof(q->ring[0]))
 		rte_prefetch0_write(&q->ring[(q->index + i) % q->nb_desc]);
-	if (n < EMU_BATCH)
+	if (q->limit - q->head < 3 * EMU_BATCH)
 		rte_prefetch0(&q->doorbell);
+}
+
+static inline uint16_t
+advance(const struct emu_rxq *q, uint16_t index)
+{
+	return index + 1 < q->nb_desc ? index + 1 : 0;
 }
 
 static inline uint32_t
@@ -217,43 +226,80 @@ flow_after(const struct emu_generator *g, uint32_t flow)
 	return flow + 1u < g->conf.flows ? flow + 1 : 0;
 }
 
+/* How many of the next n frames go to this queue, and fit? */
+static inline unsigned int
+run_length(const struct emu *emu, const struct emu_generator *g, const struct emu_rxq *q,
+	unsigned int n)
+{
+	uint16_t index = q->index;
+	uint32_t next = g->next;
+	unsigned int k;
+
+	for (k = 0; k < n; k++, index = advance(q, index), next = flow_after(g, next)) {
+		const struct flow *flow = &g->flows[next];
+
+		if (unlikely(flow->queue != q->queue_id || flow->epoch != emu->steer.epoch ||
+			    q->ring[index].read.len < g->conf.frame))
+			break;
+	}
+	return k;
+}
+
+/*
+ * Make the first lines of n buffers this CPU's, by one store into each: all at once, where frames that are written one
+ * after the other wait for a few lines at a time. A fetch, even for writing, leaves a line that is shared as it is.
+ */
+static inline void
+claim_buffers(struct emu *emu, const struct emu_rxq *q, unsigned int n)
+{
+	uint16_t index = q->index;
+
+	for (; n > 0; n--, index = advance(q, index)) {
+		volatile uint8_t *va = iommu_access(&emu->mmu, &emu->hint, q->ring[index].read.iova,
+			EMU_MIN_FRAME);
+
+		if (likely(va != NULL))
+			*va = 0;
+	}
+}
+
+/* The next frame, where the NIC was told to. Returns what to write back. */
+static inline const union emu_rx_desc *
+deliver(struct emu *emu, struct emu_generator *g, uint64_t iova)
+{
+	const struct flow *flow = &g->flows[g->next];
+	uint8_t *va = iommu_access(&emu->mmu, &emu->hint, iova, g->conf.frame);
+
+	if (likely(va != NULL))
+		build_frame(g, flow, g->next, emu->now, va);
+	else
+		emu_fault(emu, "write", iova, g->conf.frame);
+	g->seqs[g->next]++;
+	g->next = flow_after(g, g->next);
+	return &flow->desc;
+}
+
 /*
  * The next frame was admitted: deliver it, and up to n in all, as long as they go to the same queue and
- * find room. What does not change meanwhile is looked up once.
+ * find room. All are written back at the end: a driver that polls pulls the line of a single one away.
  */
 static unsigned int
 deliver_run(struct emu *emu, struct emu_generator *g, unsigned int n)
 {
-	const uint16_t len = g->conf.frame, queue = g->flows[g->next].queue;
-	const uint32_t epoch = emu->steer.epoch;
-	struct emu_rxq *q = emu->rxq[queue];
-	uint32_t next = g->next;
+	struct emu_rxq *q = emu->rxq[g->flows[g->next].queue];
+	const union emu_rx_desc *desc[EMU_BATCH];
 	uint16_t index = q->index;
-	unsigned int done;
 
-	n = RTE_MIN(n, q->limit - q->head);
-	for (done = 0; done < n; done++) {
-		const struct flow *flow = &g->flows[next];
-		union emu_rx_desc *d = &q->ring[index];
-		uint64_t iova = d->read.iova;
-		uint8_t *va;
-
-		if (unlikely(flow->queue != queue || flow->epoch != epoch || d->read.len < len))
-			break;
-		va = iommu_access(&emu->mmu, &emu->hint, iova, len);
-		if (likely(va != NULL))
-			build_frame(g, flow, next, emu->now, va);
-		else
-			emu_fault(emu, "write", iova, len);
-		emu_rx_write_back(d, &flow->desc, len);
-		g->seqs[next]++;
-		next = flow_after(g, next);
-		index = index + 1 < q->nb_desc ? index + 1 : 0;
-	}
-	g->next = next;
-	emu_rx_completed(emu, q, index, done);
+	n = run_length(emu, g, q, RTE_MIN(n, q->limit - q->head));
+	claim_buffers(emu, q, n);
+	for (unsigned int i = 0; i < n; i++, index = advance(q, index))
+		desc[i] = deliver(emu, g, q->ring[index].read.iova);
+	index = q->index;
+	for (unsigned int i = 0; i < n; i++, index = advance(q, index))
+		emu_rx_write_back(&q->ring[index], desc[i], g->conf.frame);
+	emu_rx_completed(emu, q, index, n);
 	prepare_descriptors(q);
-	return done;
+	return n;
 }
 
 /** Generate at most `budget` frames. */

@@ -173,7 +173,6 @@ emu_txq_stop(struct rte_eth_dev *dev, uint16_t id)
 	q->running = false;
 	q->head = 0;
 	q->limit = 0;
-	q->seen = 0;
 	q->index = 0;
 	__atomic_store_n(&q->doorbell, 0, __ATOMIC_RELAXED);
 	emu_unlock(emu);

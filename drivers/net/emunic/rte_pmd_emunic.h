@@ -52,12 +52,14 @@ struct rte_pmd_emunic_counters {
  *
  * @param port_id
  *   Port.
- * @param budget
- *   Most frames to move from the source to the Rx rings, and most to move from the Tx rings out.
+ * @param rx_budget
+ *   Most frames to move from the source to the Rx rings.
+ * @param tx_budget
+ *   Most frames to move from the Tx rings out.
  * @return
  *   Frames moved in both directions; -ENOTSUP if the port has an engine thread.
  */
-int rte_pmd_emunic_step(uint16_t port_id, unsigned int budget);
+int rte_pmd_emunic_step(uint16_t port_id, unsigned int rx_budget, unsigned int tx_budget);
 
 /**
  * Replace the source by a generator with new settings, at the start of its count.

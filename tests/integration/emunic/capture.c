@@ -149,7 +149,7 @@ test_replay(void **state)
 	port = nic_open("engine=step,pause=1,rx_pcap=%s,tx_pcap=%s", in.path, out.path);
 	nic_start(port, 1, 1, 64, nic_pool, &conf);
 	for (round = 0; round < PACKETS && total < PACKETS; round++) {
-		assert_true(rte_pmd_emunic_step(port, 20) >= 0);
+		assert_true(rte_pmd_emunic_step(port, 20, 20) >= 0);
 		n = rte_eth_rx_burst(port, 0, pkts, NIC_BURST);
 		for (i = 0; i < n; i++) {
 			check_replayed(pkts[i], total + i);
@@ -160,7 +160,7 @@ test_replay(void **state)
 		total += n;
 	}
 	assert_int_equal(total, PACKETS);
-	while (rte_pmd_emunic_step(port, NIC_BURST) > 0)
+	while (rte_pmd_emunic_step(port, NIC_BURST, NIC_BURST) > 0)
 		assert_true(round++ < 2 * PACKETS);
 	assert_int_equal(nic_xstat(port, "tx_other"), PACKETS);
 	nic_close(port);

@@ -53,7 +53,7 @@ test_flows(void **state)
 	assert_int_equal(rte_pmd_emunic_gen_set(port, &gen), 0);
 	assert_int_equal(rte_pmd_emunic_source(port, 1), 0);
 	do {
-		rte_pmd_emunic_step(port, NIC_BURST);
+		rte_pmd_emunic_step(port, NIC_BURST, NIC_BURST);
 		n = rte_eth_rx_burst(port, 0, pkts, NIC_BURST);
 		for (uint16_t i = 0; i < n; i++) {
 			const uint32_t source = source_of(pkts[i]);

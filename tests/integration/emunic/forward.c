@@ -97,7 +97,7 @@ forward(uint16_t frame, uint16_t descs, uint16_t burst)
 
 	nic_start(port, 1, 1, descs, nic_pool, &conf);
 	for (round = 0; round < 2 * FRAMES && moved < FRAMES; round++) {
-		assert_true(rte_pmd_emunic_step(port, burst) >= 0);
+		assert_true(rte_pmd_emunic_step(port, burst, burst) >= 0);
 		n = rte_eth_rx_burst(port, 0, pkts, burst);
 		for (i = 0; i < n; i++) {
 			check_received(pkts[i], port, frame);
@@ -135,7 +135,7 @@ test_loop(void **state)
 
 	nic_start(port, 1, 1, 128, nic_pool, NULL);
 	for (round = 0; round < 2000; round++) {
-		assert_true(rte_pmd_emunic_step(port, NIC_BURST) >= 0);
+		assert_true(rte_pmd_emunic_step(port, NIC_BURST, NIC_BURST) >= 0);
 		n = rte_eth_rx_burst(port, 0, pkts, NIC_BURST);
 		assert_int_equal(rte_eth_tx_burst(port, 0, pkts, n), n);
 		received += n;

@@ -90,7 +90,7 @@ nic_xstat(uint16_t port, const char *name)
 void
 nic_step(uint16_t port, unsigned int budget, int moved)
 {
-	assert_int_equal(rte_pmd_emunic_step(port, budget), moved);
+	assert_int_equal(rte_pmd_emunic_step(port, budget, budget), moved);
 }
 
 void
@@ -103,7 +103,7 @@ nic_send(uint16_t port, struct rte_mbuf **pkts, uint16_t n)
 		sent += rte_eth_tx_burst(port, 0, pkts + sent, n - sent);
 		if (sent == n)
 			return;
-		assert_true(rte_pmd_emunic_step(port, NIC_BURST) >= 0);
+		assert_true(rte_pmd_emunic_step(port, NIC_BURST, NIC_BURST) >= 0);
 	}
 	fail_msg("%u of %u packets are never taken", n - sent, n);
 }
@@ -114,7 +114,7 @@ nic_flush(uint16_t port)
 	unsigned int tries;
 
 	assert_int_equal(rte_pmd_emunic_source(port, 0), 0);
-	for (tries = 0; rte_pmd_emunic_step(port, NIC_BURST) > 0; tries++)
+	for (tries = 0; rte_pmd_emunic_step(port, NIC_BURST, NIC_BURST) > 0; tries++)
 		assert_true(tries < PATIENCE);
 	assert_int_equal(rte_pmd_emunic_source(port, 1), 0);
 }

@@ -111,7 +111,7 @@ test_buffer_sizes(void **state)
 	}
 	rte_mempool_put_bulk(mixed, (void **)all, SMALL);
 	nic_start(port, 1, 1, 32, mixed, NULL);
-	assert_true(rte_pmd_emunic_step(port, NIC_BURST) >= 0);
+	assert_true(rte_pmd_emunic_step(port, NIC_BURST, NIC_BURST) >= 0);
 	assert_int_equal(nic_drain(port, 0), 0);
 	assert_int_equal(nic_xstat(port, "rx_too_long_drops"), 10);
 	for (i = 0; i < SMALL; i++)

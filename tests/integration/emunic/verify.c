@@ -9,7 +9,7 @@ receive_one(uint16_t port)
 {
 	struct rte_mbuf *m = NULL;
 
-	assert_true(rte_pmd_emunic_step(port, 1) >= 0);
+	assert_true(rte_pmd_emunic_step(port, 1, 1) >= 0);
 	rte_eth_rx_burst(port, 0, &m, 1);
 	return m;
 }
