@@ -91,7 +91,10 @@ nap(uint32_t ns)
 	nanosleep(&t, NULL);
 }
 
-/* A real NIC takes no CPU: this one gives it away as soon as no frame is due, and when nothing moves for long. */
+/*
+ * A real NIC takes no CPU: this one gives it away while no frame is due, and when nothing moves for long. In between it looks again
+ * only after all others that want the CPU: to be woken from a sleep takes longer than many a gap between frames.
+ */
 static iovtee_thread_result
 engine(void *arg)
 {
@@ -116,7 +119,7 @@ engine(void *arg)
 		if (rest > 0)
 			nap(rest);
 		else if (idle < IDLE_SPINS)
-			rte_pause();
+			sched_yield();
 		else
 			nap(IDLE_SLEEP_NS);
 	}

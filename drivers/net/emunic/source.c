@@ -10,10 +10,9 @@
 #define CATCH_UP_MIN EMU_BATCH
 #define CATCH_UP_S   0.001
 
-/* The engine sleeps this long while a frame waits for a descriptor, or none is due. */
+/* The engine sleeps this long while a frame waits for a descriptor, or none is due for a while. */
 #define BLOCKED_NS 50000
-#define GAP_NS     100000.0 /* at most */
-#define SOON_NS    40000.0  /* less is not worth it */
+#define GAP_NS     100000
 
 void
 emu_pace_set(struct emu_pace *pace, uint64_t rate)
@@ -40,7 +39,7 @@ emu_source_rest_ns(const struct emu *emu)
 		return 0;
 	if (ns < 0)
 		return BLOCKED_NS;
-	return ns < SOON_NS ? 0 : RTE_MIN(ns, GAP_NS);
+	return ns < 2 * GAP_NS ? 0 : GAP_NS;
 }
 
 /** Switch on or off, under the lock. */
