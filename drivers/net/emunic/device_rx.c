@@ -91,6 +91,6 @@ emu_rx_deliver(struct emu *emu, const uint8_t *data, uint16_t len, const struct 
 	else
 		emu_fault(emu, "write", iova, len);
 	emu_rx_write_back(&q->ring[q->index], &desc, len);
-	emu_rx_completed(emu, q, q->index + 1 < q->nb_desc ? q->index + 1 : 0, 1);
+	emu_rx_completed(emu, q, emu_advance(q->index, q->nb_desc), 1);
 	return EMU_DELIVERED;
 }

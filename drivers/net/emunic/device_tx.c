@@ -16,12 +16,6 @@ struct gather {
 	const uint8_t *data; /* NULL: a fault, not a frame, or with requests */
 };
 
-static inline uint16_t
-advance(const struct emu_txq *q, uint16_t index)
-{
-	return index + 1 < q->nb_desc ? index + 1 : 0;
-}
-
 /* Is the frame looked at beyond its first segment? */
 static inline bool
 wants_all(const struct emu *emu, const uint8_t *first, uint32_t len)
@@ -42,7 +36,7 @@ emu_tx_gather(struct emu *emu, const struct emu_txq *q, unsigned int descs, uint
 	uint32_t off = 0;
 	bool copy = true;
 
-	for (; descs > 0; descs--, index = advance(q, index)) {
+	for (; descs > 0; descs--, index = emu_advance(index, q->nb_desc)) {
 		const struct emu_tx_desc *d = &q->ring[index];
 		const uint8_t *va;
 
@@ -76,7 +70,7 @@ gather_frame(struct emu *emu, const struct emu_txq *q, struct gather *g)
 	g->data = NULL;
 	g->requests = d->control & EMU_TX_REQUESTS;
 	while (unlikely(!(d->control & EMU_TX_LAST))) {
-		index = advance(q, index);
+		index = emu_advance(index, q->nb_desc);
 		d = &q->ring[index];
 		g->descs++;
 		g->len += d->len;
@@ -104,7 +98,7 @@ fetch_frames(struct emu *emu, const struct emu_txq *q, uint32_t n)
 		const struct emu_tx_desc *d = &q->ring[index];
 
 		rte_prefetch0(iommu_access(&emu->mmu, &emu->hint, d->iova, d->len));
-		index = advance(q, index);
+		index = emu_advance(index, q->nb_desc);
 	}
 }
 
@@ -173,7 +167,7 @@ emu_tx_drain(struct emu *emu, struct emu_txq *q, unsigned int budget)
 			emu->counters[EMU_TX_DROPS]++;
 		}
 		for (unsigned int i = 0; i < g.descs; i++)
-			q->index = advance(q, q->index);
+			q->index = emu_advance(q->index, q->nb_desc);
 		head += g.descs;
 		moved++;
 	}

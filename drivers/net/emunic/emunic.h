@@ -190,6 +190,13 @@ struct emu_txq {
 	bool running;
 };
 
+/** The place in a ring behind this one. */
+static inline uint16_t
+emu_advance(uint16_t index, uint16_t nb_desc)
+{
+	return likely(index + 1 < nb_desc) ? index + 1 : 0;
+}
+
 /** Device arguments, see docs/interfaces.md. */
 struct emu_conf {
 	uint64_t rxq, txq, step, cpu, max_frame, rxq_stop, flow_rss, reta_keep, reta_fail;

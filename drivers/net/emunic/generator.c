@@ -214,12 +214,6 @@ prepare_descriptors(struct emu_rxq *q)
 		rte_prefetch0(&q->doorbell);
 }
 
-static inline uint16_t
-advance(const struct emu_rxq *q, uint16_t index)
-{
-	return index + 1 < q->nb_desc ? index + 1 : 0;
-}
-
 static inline uint32_t
 flow_after(const struct emu_generator *g, uint32_t flow)
 {
@@ -235,7 +229,8 @@ run_length(const struct emu *emu, const struct emu_generator *g, const struct em
 	uint32_t next = g->next;
 	unsigned int k;
 
-	for (k = 0; k < n; k++, index = advance(q, index), next = flow_after(g, next)) {
+	for (k = 0; k < n;
+		k++, index = emu_advance(index, q->nb_desc), next = flow_after(g, next)) {
 		const struct flow *flow = &g->flows[next];
 
 		if (unlikely(flow->queue != q->queue_id || flow->epoch != emu->steer.epoch ||
@@ -254,7 +249,7 @@ claim_buffers(struct emu *emu, const struct emu_rxq *q, unsigned int n)
 {
 	uint16_t index = q->index;
 
-	for (; n > 0; n--, index = advance(q, index)) {
+	for (; n > 0; n--, index = emu_advance(index, q->nb_desc)) {
 		volatile uint8_t *va = iommu_access(&emu->mmu, &emu->hint, q->ring[index].read.iova,
 			EMU_MIN_FRAME);
 
@@ -292,10 +287,10 @@ deliver_run(struct emu *emu, struct emu_generator *g, unsigned int n)
 
 	n = run_length(emu, g, q, RTE_MIN(n, q->limit - q->head));
 	claim_buffers(emu, q, n);
-	for (unsigned int i = 0; i < n; i++, index = advance(q, index))
+	for (unsigned int i = 0; i < n; i++, index = emu_advance(index, q->nb_desc))
 		desc[i] = deliver(emu, g, q->ring[index].read.iova);
 	index = q->index;
-	for (unsigned int i = 0; i < n; i++, index = advance(q, index))
+	for (unsigned int i = 0; i < n; i++, index = emu_advance(index, q->nb_desc))
 		emu_rx_write_back(&q->ring[index], desc[i], g->conf.frame);
 	emu_rx_completed(emu, q, index, n);
 	prepare_descriptors(q);

@@ -55,12 +55,6 @@ describe(struct rte_mbuf *m, const union emu_rx_desc *d)
 		16, 16, 8, 9, 16, 16, 8, 9, 4, 5, 0, 1, 2, 3);
 }
 
-static inline uint16_t
-advance(uint16_t index, uint16_t nb_desc)
-{
-	return likely(++index < nb_desc) ? index : 0;
-}
-
 /*
  * Post what the buffer says, read from the mbuf: buffers of one pool may differ in place and size,
  * and may have changed since they were here last.
@@ -79,7 +73,7 @@ post(struct emu_rxq *q, struct rte_mbuf *const *mbufs, unsigned int n)
 		q->sw[index] = m;
 		q->ring[index].read.iova = rte_mbuf_data_iova_default(m);
 		q->ring[index].read.len = len;
-		index = advance(index, q->nb_desc);
+		index = emu_advance(index, q->nb_desc);
 	}
 	q->post = index;
 	q->posted += n;
@@ -137,7 +131,7 @@ emu_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 		/* A line that is read to its end will be posted in again soon. */
 		if (next % PER_LINE == PER_LINE - 1)
 			rte_prefetch0_write(d);
-		next = advance(next, q->nb_desc);
+		next = emu_advance(next, q->nb_desc);
 		rte_prefetch0(q->sw[next]);
 		*(uint64_t *)RTE_PTR_ADD(m, offsetof(struct rte_mbuf, rearm_data)) = q->rearm;
 		m->ol_flags = status & EMU_OL_FLAGS;
@@ -229,7 +223,7 @@ emu_tx_clean(struct emu_txq *q, unsigned int most)
 			bulk_free(&b, q->sw[clean]);
 			freed++;
 		}
-		clean = advance(clean, q->nb_desc);
+		clean = emu_advance(clean, q->nb_desc);
 	}
 	bulk_flush(&b);
 	q->clean = clean;
@@ -246,7 +240,7 @@ post_segment(struct emu_txq *q, const struct rte_mbuf *m, struct rte_mbuf *last_
 	d->len = m->data_len;
 	d->control = last_of != NULL ? EMU_TX_LAST : 0;
 	q->sw[q->post] = last_of;
-	q->post = advance(q->post, q->nb_desc);
+	q->post = emu_advance(q->post, q->nb_desc);
 }
 
 static inline void
