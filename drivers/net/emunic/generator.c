@@ -13,8 +13,9 @@
 #include "device_rx.h"
 #include "tag.h"
 
-#define UDP_OFF (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr))
-#define TAG_OFF (UDP_OFF + sizeof(struct rte_udp_hdr))
+#define UDP_OFF   (RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr))
+#define TAG_OFF   (UDP_OFF + sizeof(struct rte_udp_hdr))
+#define CLAIM_LEN 512 /* bytes of each buffer of a batch that become this CPU's at once */
 static_assert(TAG_OFF + sizeof(struct emu_tag) == EMU_MIN_FRAME, "a tag fits the shortest frame");
 
 struct emu_pattern emu_pattern;
@@ -241,20 +242,24 @@ run_length(const struct emu *emu, const struct emu_generator *g, const struct em
 }
 
 /*
- * Make the first lines of n buffers this CPU's, by one store into each: all at once, where frames that are written one
- * after the other wait for a few lines at a time. A fetch, even for writing, leaves a line that is shared as it is.
+ * Make lines of n buffers this CPU's, by one store into each: all at once, where frames that are written one after the
+ * other wait for a few lines at a time. A fetch, even for writing, leaves a line that is shared as it is. Of long frames
+ * only the first lines: those of a whole batch have to stay in the first cache until they are written.
  */
 static inline void
-claim_buffers(struct emu *emu, const struct emu_rxq *q, unsigned int n)
+claim_buffers(struct emu *emu, const struct emu_rxq *q, uint32_t frame, unsigned int n)
 {
+	const uint32_t len = RTE_MIN(frame, CLAIM_LEN);
 	uint16_t index = q->index;
 
 	for (; n > 0; n--, index = emu_advance(index, q->nb_desc)) {
 		volatile uint8_t *va = iommu_access(&emu->mmu, &emu->hint, q->ring[index].read.iova,
-			EMU_MIN_FRAME);
+			len);
 
-		if (likely(va != NULL))
-			*va = 0;
+		if (unlikely(va == NULL))
+			continue;
+		for (uint32_t off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
+			va[off] = 0;
 	}
 }
 
@@ -286,7 +291,7 @@ deliver_run(struct emu *emu, struct emu_generator *g, unsigned int n)
 	uint16_t index = q->index;
 
 	n = run_length(emu, g, q, RTE_MIN(n, q->limit - q->head));
-	claim_buffers(emu, q, n);
+	claim_buffers(emu, q, g->conf.frame, n);
 	for (unsigned int i = 0; i < n; i++, index = emu_advance(index, q->nb_desc))
 		desc[i] = deliver(emu, g, q->ring[index].read.iova);
 	index = q->index;
