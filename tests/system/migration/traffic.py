@@ -42,22 +42,30 @@ class Transfer:
 
 
 class ToGuest(Transfer):
-    """Random bytes until stopped; the guest takes the digest."""
+    """Records of a number and a random pattern until stopped; the guest compares each byte, and keeps where they differ."""
 
     def __init__(self, guest):
-        self.guest, self.digest = guest, hashlib.sha256()
-        guest.run(f"nc -l -p {TO_GUEST_PORT} | sha256sum > /tmp/digest 2>&1 &")
+        self.guest, self.records, self.pattern = guest, 0, random.Random(1).randbytes(PATTERN_BYTES)
+        guest.run("rm -f /tmp/received; : > /tmp/differs; "
+                  f"nc -l -p {TO_GUEST_PORT} | {{ {self.RECEIVER}; }} 2> /dev/null &")
         guest.wait_listening(TO_GUEST_PORT)
         super().__init__()
 
+    # The pattern itself comes first. cmp, which is slow, prints a line for each difference: the byte from 1, its two values.
+    RECEIVER = (f"dd bs={PATTERN_BYTES} count=1 iflag=fullblock of=/tmp/sent; digest=$(sha256sum < /tmp/sent); n=0; "
+                f"while dd bs={8 + PATTERN_BYTES} count=1 iflag=fullblock of=/tmp/record; [ -s /tmp/record ]; do "
+                "[ $(head -c 8 /tmp/record) = $(printf %08d $n) ] && "
+                '[ "$(tail -c +9 /tmp/record | sha256sum)" = "$digest" ] || '
+                "{ printf %08d $n; cat /tmp/sent; } | cmp -l - /tmp/record >> /tmp/differs; "
+                "n=$((n + 1)); done; echo $n > /tmp/received")
+
     def transfer(self):
-        source = random.Random(1)
         with socket.create_connection((ADDRESS, TO_GUEST_PORT), STALL_SECONDS) as connection:
+            connection.sendall(self.pattern)
             while not self.stop.is_set():
-                block = source.randbytes(BLOCK)
-                connection.sendall(block)
-                self.digest.update(block)
-                self.total += len(block)
+                connection.sendall(b"%08d" % self.records + self.pattern)
+                self.records += 1
+                self.total = self.records * (8 + PATTERN_BYTES)
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(BLOCK):
                 pass
@@ -66,18 +74,22 @@ class ToGuest(Transfer):
         """guest: where it is now."""
         self.stop.set()
         self.join()
-        wait_until(lambda: guest.run("cat /tmp/digest"), 10, "the guest's digest")
-        check_equal(guest.run("cat /tmp/digest").split()[0], self.digest.hexdigest(),
-                    f"SHA-256 of {self.total} bytes sent to the guest")
+        wait_until(lambda: guest.run("cat /tmp/received 2> /dev/null || true"), 10, "the guest's count of records")
+        differs = guest.run("head -n 64 /tmp/differs; wc -l < /tmp/differs").split("\n")
+        check_equal(guest.run("sha256sum /tmp/sent").split()[0], hashlib.sha256(self.pattern).hexdigest(),
+                    "SHA-256 of the pattern that was sent to the guest")
+        check_equal(differs[:-2], [], "bytes that differ, of records sent to the guest")
+        check_equal(guest.number("cat /tmp/received"), self.records, "records sent to the guest")
 
 
 class FromGuest(Transfer):
-    """Records of a number and a random pattern until the guest finds /tmp/stop; each byte is compared."""
+    """Records of a number and a random pattern until the guest finds /tmp/stop; each byte is compared, and what differs is
+    kept: whether a later record has it, too, says if it is the guest's memory that is wrong."""
 
     def __init__(self, guest):
         self.records = 0
         guest.run(f"rm -f /tmp/stop; dd if=/dev/urandom of=/tmp/pattern bs={PATTERN_BYTES} count=1")
-        self.pattern_digest = guest.run("sha256sum /tmp/pattern").split()[0]
+        self.pattern_digest, self.pattern, self.differs = guest.run("sha256sum /tmp/pattern").split()[0], None, []
         self.server = socket.create_server((PEER_ADDRESS, FROM_GUEST_PORT))
         self.server.settimeout(STALL_SECONDS)
         super().__init__()
@@ -91,9 +103,18 @@ class FromGuest(Transfer):
             connection.settimeout(STALL_SECONDS)
             while record := self._read(connection, 8 + PATTERN_BYTES):
                 check_equal(record[:8], b"%08d" % self.records, "number of a record")
-                check_equal(hashlib.sha256(record[8:]).hexdigest(), self.pattern_digest,
-                            f"SHA-256 of record {self.records}")
+                self._compare(record[8:])
                 self.records += 1
+
+    def _compare(self, record):
+        """The first one that is as the guest says is what the others are compared with."""
+        if self.pattern is None:
+            check_equal(hashlib.sha256(record).hexdigest(), self.pattern_digest, "SHA-256 of the first record")
+            self.pattern = record
+        if record != self.pattern:
+            wrong = [(at, *pair) for at, pair in enumerate(zip(record, self.pattern)) if len(set(pair)) > 1]
+            self.differs.append(f"record {self.records}: {len(wrong)} bytes, from {wrong[0][0]} to {wrong[-1][0]}; "
+                                f"(where, is, was) {wrong[:64]}")
 
     def _read(self, connection, size):
         data = bytearray()
@@ -110,6 +131,7 @@ class FromGuest(Transfer):
         guest.run("touch /tmp/stop")
         self.join()
         wait_until(lambda: guest.run("cat /tmp/records 2> /dev/null || true"), 10, "the guest's count of records")
+        check_equal(self.differs[:3], [], "bytes that differ, of records from the guest")
         check_equal(guest.number("cat /tmp/records"), self.records, "records of the guest's")
 
 
