@@ -3,6 +3,9 @@
  * What a switch may do with the mbufs of packets that stay in a guest's memory: the guest gets each back when
  * the last who holds it is done, and the mbufs go when the queue is gone and the last of them is back.
  */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "loan_bed.h"
 
 static void
@@ -228,6 +231,52 @@ many_out(const struct kind *kind)
 	close_bed(b);
 }
 
+/* What someone who looks through all mempools, while guests come and go, has seen. */
+struct look {
+	bool stop;
+	bool changed;
+};
+
+static void
+look_closely(struct rte_mempool *mp, void *arg)
+{
+	struct look *look = arg;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	memcpy(name, mp->name, sizeof(name));
+	usleep(2000);
+	look->changed |= memcmp(name, mp->name, sizeof(name)) != 0;
+}
+
+static void *
+look_through(void *arg)
+{
+	struct look *look = arg;
+
+	while (!__atomic_load_n(&look->stop, __ATOMIC_RELAXED))
+		rte_mempool_walk(look_closely, look);
+	return NULL;
+}
+
+static void
+looked_up(const struct kind *kind)
+{
+	struct look look = {0};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, look_through, &look), 0);
+	for (unsigned int i = 0; i < 10; i++) {
+		struct bed *b = open_bed(kind);
+
+		assert_int_equal(close_queue(b), 0);
+		assert_true(pool_goes(b));
+		close_bed(b);
+	}
+	__atomic_store_n(&look.stop, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_false(look.changed);
+}
+
 #define BODY(name)                                                                                 \
 	static void test_##name(void **state)                                                      \
 	{                                                                                          \
@@ -242,6 +291,7 @@ BODY(late)
 BODY(headers_kept)
 BODY(idle)
 BODY(many_out)
+BODY(looked_up)
 
 int
 main(void)
@@ -256,6 +306,7 @@ main(void)
 		cmocka_unit_test(test_headers_kept),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_many_out),
+		cmocka_unit_test(test_looked_up),
 	};
 
 	return cmocka_run_group_tests_name("loans", tests, start_beds, end_beds);

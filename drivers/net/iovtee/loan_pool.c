@@ -214,7 +214,7 @@ make_mempool(struct loan_pool *lp, uint32_t n, const struct pattern *p, int sock
 static void
 loan_pool_free(struct loan_pool *lp)
 {
-	rte_mempool_free(lp->mp);
+	pinned_free_pool(lp->mp);
 	rte_free(lp->headers_out);
 	rte_free(lp);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 
+#include <rte_eal_memconfig.h>
+
 #include "pinned.h"
 
 void
@@ -28,4 +30,12 @@ pinned_free(struct rte_mbuf *m)
 	m->next = NULL;
 	m->nb_segs = 1;
 	rte_mbuf_raw_free(m);
+}
+
+void
+pinned_free_pool(struct rte_mempool *mp)
+{
+	rte_mcfg_mempool_write_lock();
+	rte_mempool_free(mp);
+	rte_mcfg_mempool_write_unlock();
 }

@@ -22,4 +22,11 @@ void pinned_init(struct rte_mempool *mp, struct rte_mbuf *obj, const struct pinn
 /** For that callback: the last clone is gone, after the mbuf itself was freed; now free that. */
 void pinned_free(struct rte_mbuf *m);
 
+/**
+ * Free a mempool of such mbufs. Others look through the list of mempools at any time (telemetry, rte_mempool_lookup(),
+ * OVS's and testpmd's dumps) and hold a lock meanwhile that rte_mempool_free() does not take, up to DPDK 25.11: it takes
+ * an entry away under their feet. Control thread; not from a callback of rte_mempool_walk().
+ */
+void pinned_free_pool(struct rte_mempool *mp);
+
 #endif

@@ -80,14 +80,14 @@ create_like(const char *name, unsigned int n, struct pattern *p, int socket)
 		ret = rte_mempool_populate_default(mp);
 	}
 	if (ret < 0) {
-		rte_mempool_free(mp);
+		pinned_free_pool(mp);
 		rte_errno = -ret;
 		return NULL;
 	}
 	p->tee = mp->pool_data;
 	p->tee->delivered = rte_ring_create(name, DELIVERED, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	if (p->tee->delivered == NULL) {
-		rte_mempool_free(mp);
+		pinned_free_pool(mp);
 		return NULL;
 	}
 	p->tee->rec_offset = sizeof(struct rte_mbuf) + p->look.priv - sizeof(struct tee_rec);

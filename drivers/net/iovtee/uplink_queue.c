@@ -6,6 +6,7 @@
 #include "control.h"
 #include "log.h"
 #include "mapping.h"
+#include "pinned.h"
 #include "steer.h"
 #include "uplink.h"
 
@@ -211,7 +212,7 @@ drop_tee(struct uplink *up, unsigned int queue)
 	if (mp == NULL)
 		return;
 	if (rte_mempool_full(mp))
-		rte_mempool_free(mp);
+		pinned_free_pool(mp);
 	else
 		IOVTEE_LOG(WARNING,
 			"%s: %u packets of Rx queue %u are still in use; their pool %s is left "

@@ -18,6 +18,7 @@ NO_NIC = ("null",)
 
 class Bench:
     def __init__(self, bed):
+        bed.not_under_tsan("does not see that librte_eal orders what the program's lcores do")
         program = os.path.join(bed.session.build, "apps/iovtee-pvp/iovtee-pvp")
         if not os.path.exists(program):
             raise Skip(f"{program} is not built")

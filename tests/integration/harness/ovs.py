@@ -48,6 +48,7 @@ class Ovs(DpdkPorts):
         """All that there is before the daemon starts: an empty database."""
         if not os.path.exists(VSWITCHD):
             raise Skip(f"{VSWITCHD} is not installed (package openvswitch-switch-dpdk)")
+        bed.not_under_tsan("hangs when ovs-vswitchd starts EAL")
         self.bed = bed
         self.env = {name: bed.dir for name in
                     ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
