@@ -131,7 +131,7 @@ def one_ring(bed, ring):
     pvp.start_source()
     steady(pvp, range(PAIRS))
     counters = pvp.queue_counters()
-    for cycle in range(100 * SOAK):
+    for cycle in range(100 * SOAK // bed.session.sanitizer.patience):
         v = 2 * TOGGLED + cycle % 2
         pvp.guest.cmd("enable", vring=v, on=0)
         pvp.guest.cmd("start", vring=v, resume=1)

@@ -57,8 +57,9 @@ class Pvp:
         else:
             source = f"gen=1,dst={NF_MAC},{generator}"
         self._source = f"{source},pause=1,start=manual{f',rate={rate}' if rate else ''}{nic}"
-        self._vhost_options = {"trust": 1, "starve": "nic", "tx-zero-copy": "whole" if vhost.get("trust", 1) else "payload",
-                               "state": bed.path("state"), **vhost}
+        self._vhost_options = {"trust": 1, "starve": "nic", "state": bed.path("state"), **vhost}
+        if self._vhost_options["trust"]:
+            self._vhost_options.setdefault("tx-zero-copy", "whole")
         self.switch = self._start_switch(*self._devargs())
 
     def _devargs(self):
