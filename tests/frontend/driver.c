@@ -168,7 +168,8 @@ echo(struct frontend *f, unsigned int pair)
 {
 	struct virtq *rx = &f->vring[VRING_RX(pair)], *tx = &f->vring[VRING_TX(pair)];
 	struct backlog *b = &f->backlog[pair];
-	bool busy = tx->started && reap(tx);
+	/* Packets that were sent are news to those who wait for room, and asked to be told. */
+	bool busy = tx->started && reap(tx) && b->nr > 0;
 
 	for (unsigned int n = 0; n < BURST && rx->started && b->nr < BACKLOG_MAX; n++) {
 		if (!receive(f, rx, b))
