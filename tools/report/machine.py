@@ -44,9 +44,9 @@ def lscpu():
 def cpu():
     info = lscpu()
     name = f'{info.get("Model name", "unknown")}, family {info.get("CPU family")}, model {info.get("Model")}'
-    caches = ", ".join(f'{level} {info[level + " cache"]}' for level in ("L1d", "L2", "L3") if level + " cache" in info)
+    caches = "".join(f', {level} {info[level + " cache"]}' for level in ("L1d", "L2", "L3") if level + " cache" in info)
     host = f', a virtual machine ({info["Hypervisor vendor"]})' if "Hypervisor vendor" in info else ""
-    return f'{name}; {os.cpu_count()} CPUs{host}; {caches}'
+    return f'{name}; {os.cpu_count()} CPUs{host}{caches}'
 
 
 def commit():
