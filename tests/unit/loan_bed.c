@@ -13,13 +13,13 @@ struct rte_mempool *app_pool;
 struct vhost_port port;
 unsigned int reaped;
 
-/* The thread sanitizer does not see the lock that EAL has around its list of alarms. */
+/* The thread sanitizer does not see the locks that EAL has around its list of alarms, and that of mempools. */
 const char *__tsan_default_suppressions(void);
 
 const char *
 __tsan_default_suppressions(void)
 {
-	return "called_from_lib:librte_eal.so";
+	return "called_from_lib:librte_eal.so\nrace:look_closely";
 }
 
 /* The uplink's, of which there is none here. */

@@ -114,7 +114,7 @@ def lost_table(bed):
     accounts.check_identity(counters)
     check_equal(counters["harvested"], 0, "buffers that were lent")
     pvp.guest.stop()
-    pvp.check_nic(before, 1500, lost=1 << 60)
+    pvp.check_nic(before, 1500, lost=1 << 60, order=False)  # flows change queues when the NIC spreads them anew
     pvp.guest.kill()
     pvp.switch.quit()
 
