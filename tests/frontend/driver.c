@@ -255,9 +255,6 @@ ask_for_notification(struct frontend *f)
 			f->vring[v].g.format->notify_after(&f->vring[v].g, 1);
 }
 
-/* A notification comes after what it is about, of a thread that may have lost its CPU in between. */
-#define ON_ITS_WAY_US 20000
-
 static bool
 was_notified(struct frontend *f)
 {
@@ -277,7 +274,7 @@ sleep_until_notified(struct frontend *f, int fd)
 		p[n++] = (struct pollfd){.fd = f->vring[v].call, .events = POLLIN};
 	f->stats.sleeps++;
 	if (poll(p, n, SLEEP_MS) == 0 && driver_step(f) && !was_notified(f)) {
-		usleep(ON_ITS_WAY_US);
+		usleep(1000); /* the notification may have been on its way */
 		f->stats.lost_wakeups += !was_notified(f);
 	}
 	driver_count_notifications(f);
