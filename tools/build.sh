@@ -17,7 +17,7 @@ CC=gcc
 debug='-Dbuildtype=debug -Doptimization=1 -Dc_args=-fno-var-tracking'
 case $kind in
 rel) options= ;;
-clang) CC=clang options= ;;
+clang) CC=clang options=-Doptimization=0 ;;
 asan) options="$debug -Db_sanitize=address,undefined -Db_lundef=false" ;;
 tsan) options="$debug -Db_sanitize=thread -Db_lundef=false" ;;
 *) echo "build: unknown kind '$kind'; one of rel, clang, asan, tsan" >&2; exit 2 ;;

@@ -40,6 +40,9 @@ suite() {
 	cat "$logs/$name.verdict" >> "$logs/results"
 }
 
+# build KIND: make a build folder, reported as one test.
+build() { suite "build-$1" 420 sh -c 'tools/build.sh "$0" && echo "ok build-$0"' "$1"; }
+
 # verdict NAME STATUS LIMIT: what the suite's log says, and what its exit status adds to that.
 verdict() {
 	grep -a "$result" "$logs/$1.log" > "$logs/$1.verdict" || true

@@ -11,7 +11,7 @@ logs=build/system-check
 deadline=$(($(date +%s) + 3 * 3600))
 . tools/suites.sh
 
-suite build-rel 420 sh -c 'tools/build.sh rel && echo "ok build-rel"'
+build rel
 suite hugepages 60 sh -c 'tools/hugepages.sh "$0" && echo "ok hugepages"' "$pages"
 as_root=tools/as-root.sh
 for run in tests/system/*/run; do

@@ -10,8 +10,8 @@ from harness.process import wait_until
 from harness.pvp import Pvp
 from harness.registry import SOAK, test
 
-CYCLES = 20 * SOAK
-SECONDS = 100 * SOAK
+CYCLES = 10 * SOAK
+SECONDS = 60 * SOAK
 RATE = 100000
 
 

@@ -160,7 +160,7 @@ class Pvp:
             counts = self._all_counts()
             if counts != last:
                 last, since = counts, time.monotonic()
-            elif time.monotonic() - since > 1:
+            elif time.monotonic() - since > 0.5:
                 return
             check(time.monotonic() < end, f"counters still move after {seconds} s")
             time.sleep(0.05)
