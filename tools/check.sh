@@ -30,8 +30,8 @@ suite integration-asan 300 tests/integration/run -v --build build/asan --only nf
 	--only 'offload-*' --only 'transmit-*'
 suite integration-tsan 240 tests/integration/run -v --build build/tsan --only 'concurrent-*' \
 	--only queues-16-trusted --only queues-strangers-port-restart --only 'switch-port-*' \
-	--only 'frontend-reconnect-[sp]*' --only 'frontend-memory-table-*' \
-	--only 'frontend-dirty-log-[sp]*' --only transmit-flood
+	--only frontend-reconnect-split --only frontend-memory-table-packed --only frontend-dirty-log-packed \
+	--only transmit-flood
 wait "$aside" || echo "not ok aside - exit status $?" >> "$logs/results"
 cat "$logs/aside.log"
 cat "$logs/aside/results" >> "$logs/results"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.errors import Failure, check, check_equal
 from harness.process import wait_until
 from harness.registry import test
-from harness.testpmd import PROMPT, Testpmd
+from harness.testpmd import Testpmd, prompted
 
 UPLINK, VHOST = "net_iovtee_uplink0", "net_iovtee_vhost0"
 GOOD_UPLINK = f"{UPLINK},dev(net_emunic0,rxq=2,txq=2,start=manual)"
@@ -195,7 +195,7 @@ def started(switch, name):
 def with_command_line(bed, name, vdevs):
     """Have a switch make these; returns what it said, and which ports it has started."""
     switch = Testpmd(bed, name, vdevs, bed.plugins())
-    wait_until(lambda: PROMPT in switch.output(), 30, "testpmd")
+    wait_until(lambda: prompted(switch.output()), 30, "testpmd")
     ports = {port for port in switch.telemetry.ports() if started(switch, port)}
     said = own_words("\n".join(switch.output().splitlines()[1:]))
     switch.hang_up()

@@ -9,7 +9,7 @@ from harness.errors import check, check_equal
 from harness.process import Process, wait_until
 from harness.pvp import Pvp
 from harness.registry import test
-from harness.testpmd import BINARY, PROMPT, Testpmd, eal_args, lcore_args, memory_args, runtime_dir
+from harness.testpmd import BINARY, Testpmd, eal_args, lcore_args, memory_args, prompted, runtime_dir
 
 NOBODY = "65534"
 OTHER_ABI = "99"
@@ -37,7 +37,7 @@ def other_dpdk(bed):
              f"net_iovtee_vhost0,iface={bed.path('nf.sock')}"]
     preload = f"{bed.sanitizer_env('switch')['LD_PRELOAD']}:{library}"
     switch = Testpmd(bed, "switch", vdevs, bed.plugins(), env={"LD_PRELOAD": preload})
-    wait_until(lambda: PROMPT in switch.output() or not switch.alive(), 30, "testpmd")
+    wait_until(lambda: prompted(switch.output()) or not switch.alive(), 30, "testpmd")
     lines = [line for line in switch.output().splitlines()
              if "iovtee" in line.lower() and os.path.basename(library) in line]
     check(lines, f"no message names {os.path.basename(library)}")
@@ -67,7 +67,7 @@ def as_nobody(bed, name, vdevs):
         argv += ["--vdev", vdev]
     process = Process(bed, name, argv + ["--", "-i", "--total-num-mbufs=4096"],
                       {"RUNTIME_DIRECTORY": runtime, **bed.session.sanitizer.env(os.path.join(runtime, name))})
-    process.wait_output(PROMPT, 30)
+    wait_until(lambda: prompted(process.output()), 30, "testpmd")
     process.popen.stdin.write(b"show port summary all\nquit\n")
     process.popen.stdin.flush()
     check_equal(process.wait_exit(20), 0, f"exit status of {name}")
@@ -109,7 +109,7 @@ def little_memory(bed):
                         "trust=1"], bed.plugins(), huge_mb=megabytes,
             app=["--total-num-mbufs=1024", "--mbcache=32"])
         done = f"{name} to start or end"
-        wait_until(lambda: PROMPT in switch.output() or not switch.alive(), 30, done)
+        wait_until(lambda: prompted(switch.output()) or not switch.alive(), 30, done)
         if switch.alive():
             switch.ready()
             switch.quit()

@@ -8,10 +8,13 @@ from .errors import Failure, Skip, check_equal
 from .process import Process, wait_until
 from .telemetry import DpdkPorts
 
-PROMPT = "testpmd> "
-# A log line of another thread may fall into it.
-SPLIT_PROMPT = re.compile(r"(?:[^\n]*\n)?".join(PROMPT))
+# Lines of other threads may fall into it: then what is left of it begins a line.
+PROMPT = re.compile(r"testpmd>|^(?:estpmd|stpmd|tpmd|pmd|md|d)?>", re.MULTILINE)
 BINARY = "/usr/bin/dpdk-testpmd"
+
+
+def prompted(output):
+    return bool(PROMPT.search(output))
 
 
 def cpu_set():
@@ -73,7 +76,7 @@ class Testpmd(Process, DpdkPorts):
         def prompt():
             ended = not self.alive()
             output = self.output(self._seen)
-            if SPLIT_PROMPT.search(output):
+            if prompted(output):
                 return output
             if ended:
                 raise Failure(f"{self.name} ended with status {self.returncode}")
