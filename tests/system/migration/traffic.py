@@ -74,7 +74,7 @@ class ToGuest(Transfer):
         """guest: where it is now."""
         self.stop.set()
         self.join()
-        wait_until(lambda: guest.run("cat /tmp/received 2> /dev/null || true"), 10, "the guest's count of records")
+        wait_until(lambda: guest.run("cat /tmp/received 2> /dev/null || true"), 60, "the guest's count of records")
         differs = guest.run("head -n 64 /tmp/differs; wc -l < /tmp/differs").split("\n")
         check_equal(guest.run("sha256sum /tmp/sent").split()[0], hashlib.sha256(self.pattern).hexdigest(),
                     "SHA-256 of the pattern that was sent to the guest")
@@ -130,7 +130,7 @@ class FromGuest(Transfer):
     def finish(self, guest):
         guest.run("touch /tmp/stop")
         self.join()
-        wait_until(lambda: guest.run("cat /tmp/records 2> /dev/null || true"), 10, "the guest's count of records")
+        wait_until(lambda: guest.run("cat /tmp/records 2> /dev/null || true"), 60, "the guest's count of records")
         check_equal(self.differs[:3], [], "bytes that differ, of records from the guest")
         check_equal(guest.number("cat /tmp/records"), self.records, "records of the guest's")
 
