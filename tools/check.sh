@@ -32,8 +32,11 @@ suite integration-tsan 240 tests/integration/run -v --build build/tsan --only 'c
 	--only queues-16-trusted --only queues-strangers-port-restart --only 'switch-port-*' \
 	--only frontend-reconnect-split --only frontend-memory-table-packed --only frontend-dirty-log-packed \
 	--only transmit-flood
-wait "$aside" || echo "not ok aside - exit status $?" >> "$logs/results"
+if wait "$aside"; then
+	cat "$logs/aside/results"
+else
+	echo "not ok aside - exit status $?"
+fi >> "$logs/results"
 cat "$logs/aside.log"
-cat "$logs/aside/results" >> "$logs/results"
 
 conclude
